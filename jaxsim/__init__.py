@@ -1,0 +1,1 @@
+"""Monte Carlo: thousands of replicates of a loop at once, in JAX."""

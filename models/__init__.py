@@ -1,0 +1,1 @@
+"""Real data and real generators, seen as loops."""

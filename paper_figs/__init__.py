@@ -1,0 +1,1 @@
+"""Figures: one module each, `collect()` for the rows and `draw(rows)` for the picture."""

@@ -55,7 +55,7 @@ class Expression:
         """The value at generation `t`, which must be a whole number."""
         try:
             value = self.fold(Fraction(t), Fraction, _exact)
-        except _NoValue as error:
+        except _NoValueError as error:
             raise ExpressionError(self.text, f"at t = {t}, {error}") from None
         if isinstance(value, float):
             if not value.is_integer():
@@ -82,7 +82,7 @@ class Expression:
         return build(self.tree)
 
 
-class _NoValue(ArithmeticError):
+class _NoValueError(ArithmeticError):
     """An operation without a usable result."""
 
 
@@ -117,9 +117,9 @@ def _exact(name: str, *arguments: Value) -> Value:
     try:
         value = _operations[name](*arguments)
     except (ArithmeticError, ValueError, TypeError):
-        raise _NoValue(f"{name} has no value") from None
+        raise _NoValueError(f"{name} has no value") from None
     if isinstance(value, complex) or not abs(value) <= LARGEST_VALUE:
-        raise _NoValue(f"the value of {name} is too large, or not real")
+        raise _NoValueError(f"the value of {name} is too large, or not real")
     return value
 
 

@@ -1,4 +1,4 @@
-"""Loops from and to TOML, JSON and command-line settings; every refusal names the key, the value, the reason."""
+"""Loops from and to TOML, JSON and command-line settings; a refusal names the key, the value and the reason."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ PLANNED = {
 PLANNED_KEYS = {
     "data": ("weight",),
     "estimator": (
-        "fit", "iterations", "covariance", "pseudo_count", "towards", "order", "bandwidth", "penalty", "noise",
-        "final",
+        "fit", "iterations", "covariance", "pseudo_count", "towards", "order", "bandwidth", "penalty",
+        "noise", "final",
     ),
     "sampler": ("top_k", "nucleus", "guidance"),
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Loops from and to TOML, JSON and command-line settings; a refusal names the key, the value and the reason."""
+"""Loops from and to TOML, JSON and command-line settings; refusals name the key, the value, the reason."""
 
 from __future__ import annotations
 

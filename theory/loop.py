@@ -24,16 +24,18 @@ class LoopError(ValueError):
         self.key, self.value, self.reason = key, value, reason
 
     def __str__(self) -> str:
+        key = self.key if self.key.isprintable() else repr(self.key)
         if self.value is None:
-            return f"{self.key}: {self.reason}"
-        shown = repr(self.value)
-        if len(shown) > 80:
-            shown = shown[:77] + "..."
-        return f"{self.key} is {shown}: {self.reason}"
+            return f"{_short(key)}: {self.reason}"
+        return f"{_short(key)} is {_short(repr(self.value))}: {self.reason}"
 
     def under(self, table: str) -> LoopError:
         """The same complaint, its key seen from the table above."""
         return LoopError(f"{table}.{self.key}", self.value, self.reason)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 class UnavailableError(LoopError):

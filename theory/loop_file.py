@@ -174,7 +174,7 @@ def _part(kind: type, content: dict[str, Any], table: str) -> Any:
     keys = {field.name: field for field in fields(kind)}
     for key, value in content.items():
         if key in keys and value is None:
-            raise LoopError(f"{table}.{key}", value, "a value is needed")
+            raise LoopError(f"{table}.{key}", value, "null is not a value")
         if key not in keys and key in PLANNED_KEYS.get(table, ()):
             raise UnavailableError(f"{table}.{key}", value, "this key is not available yet")
         if key not in keys:

@@ -1,0 +1,299 @@
+"""What each command does with its options."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from autophagy.arguments import UsageError
+from autophagy.files import check_file, check_folder
+from autophagy.output import (
+    DATA_ENDINGS,
+    observable_table,
+    payload,
+    print_json,
+    statistics,
+    write_result,
+)
+from autophagy.progress import progress
+from autophagy.verbs import resolved
+from theory.loop import Loop, LoopError
+from theory.loop_file import load
+from theory.observable import LINE, PASSAGES, SPACE
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the command that `options` name; return its exit code.
+
+    Raises:
+        UsageError: on bad input, in one sentence.
+    """
+    try:
+        return COMMANDS[options.command](options)
+    except LoopError as error:
+        raise UsageError(str(error)) from None
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from theory.predict import predict
+
+    loop, solved = _loop(options)
+    _check_observables(options, solved)
+    if options.output:
+        check_file(options.output, DATA_ENDINGS)
+    dataset = predict(solved, options.generations, options.observable)
+    entries = statistics(dataset, ("mean", "variance"))
+    if options.observable:
+        for name in options.observable:
+            if entries[name]["status"] in ("none", "infinite") and "mean" not in entries[name]:
+                print(
+                    f"autophagy: {name} has no closed form here: {entries[name]['reason']}", file=sys.stderr
+                )
+                return 3
+    _add_laws(options, solved, entries)
+    content = payload(loop, options.generations, entries)
+    if options.latex:
+        _print_statements(entries)
+    else:
+        _show(options, content, ("mean", "variance", "status", "claim"), _law_lines(entries))
+    if options.output:
+        write_result(options.output, content, dataset)
+    return 0
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    loop, solved = _loop(options)
+    _check_observables(options, solved)
+    _check_finite(options)
+    if options.output:
+        check_file(options.output, DATA_ENDINGS)
+    _use_all_cores()
+    dataset = _monte_carlo(options, solved)
+    entries = statistics(dataset, ("mean", "variance", "standard_error"))
+    content = payload(
+        loop, options.generations, entries, seeds=options.seeds, seed=options.seed, engine=options.engine
+    )
+    _show(options, content, ("mean", "standard_error", "variance"))
+    if options.output:
+        write_result(options.output, content, dataset)
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from autophagy.compare import compare, draw
+
+    loop, solved = _loop(options)
+    _check_observables(options, solved)
+    _check_finite(options)
+    if options.output:
+        check_file(options.output, (*DATA_ENDINGS, ".pdf", ".png"))
+    _use_all_cores()
+    comparison = compare(
+        solved,
+        [int(g) for g in options.generations],
+        options.seeds,
+        seed=options.seed,
+        engine=options.engine,
+        observables=options.observable,
+        progress=progress("simulating"),
+    )
+    content = payload(
+        loop,
+        options.generations,
+        comparison.entries(),
+        seeds=options.seeds,
+        seed=options.seed,
+        engine=options.engine,
+    )
+    if options.json:
+        print_json(content)
+    else:
+        print(comparison.table())
+    if options.output and Path(options.output).suffix in DATA_ENDINGS:
+        write_result(options.output, content, comparison.dataset)
+    elif options.output:
+        draw(comparison, options.output)
+    return 1 if comparison.disagrees else 0
+
+
+def _derive(options: argparse.Namespace) -> int:
+    from theory.moments import derive
+
+    loop, solved = _loop(options)
+    derivation = derive(solved)
+    if options.json:
+        from theory.loop_file import to_mapping
+
+        print_json({"loop": to_mapping(loop), "text": derivation.text(), "latex": derivation.latex()})
+    else:
+        print(derivation.latex() if options.latex else derivation.text())
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from autophagy.verify import VERIFICATION_ENDINGS, check_claims, verify
+
+    check_claims(options.claims, options.bounds)
+    if options.output:
+        check_file(options.output, VERIFICATION_ENDINGS)
+    _use_all_cores()
+    verification = verify(
+        options.claims or None, quick=options.quick, bounds=options.bounds, progress=progress("verifying")
+    )
+    if options.json:
+        print_json(verification.entries())
+    else:
+        print(verification.table())
+    if options.output:
+        verification.write(options.output)
+    return 0 if verification.holds else 1
+
+
+def _figures(options: argparse.Namespace) -> int:
+    from paper_figs import FIGURES, make
+
+    for name in options.names:
+        if name not in FIGURES:
+            raise UsageError(f"figure {name!r} is unknown; there are {', '.join(FIGURES)}")
+    check_folder(options.output)
+    if options.collect:
+        _use_all_cores()
+    for name in options.names or FIGURES:
+        for path in make(name, Path(options.output), collect=options.collect, progress=progress(name)):
+            print(path)
+    return 0
+
+
+COMMANDS = {
+    "predict": _predict,
+    "simulate": _simulate,
+    "compare": _compare,
+    "derive": _derive,
+    "verify": _verify,
+    "figures": _figures,
+}
+
+
+def _loop(options: argparse.Namespace) -> tuple[Loop, Loop]:
+    """The loop as written, and as theory and simulator see it."""
+    loop = load(options.loop, options.set)
+    return loop, resolved(loop)
+
+
+def _check_observables(options: argparse.Namespace, loop: Loop) -> None:
+    known = (*(LINE if loop.source.is_scalar else SPACE), *PASSAGES)
+    for name in options.observable or ():
+        if name not in known:
+            raise UsageError(
+                f"--observable {name!r} does not exist for this loop; there are {', '.join(known)}"
+            )
+
+
+def _check_finite(options: argparse.Namespace) -> None:
+    if math.isinf(options.generations[-1]):
+        raise UsageError("-t is 'inf': a simulation stops somewhere; give a generation")
+
+
+def _monte_carlo(options: argparse.Namespace, loop: Loop) -> Any:
+    """Simulate what was asked for, first passages apart from what is measured at generations."""
+    from jaxsim.passage import first_passage
+    from jaxsim.simulate import simulate
+
+    asked = options.observable
+    timed = None if asked is None else [name for name in asked if name not in PASSAGES]
+    parts = []
+    if timed is None or timed:
+        parts.append(
+            simulate(
+                loop,
+                [int(g) for g in options.generations],
+                options.seeds,
+                seed=options.seed,
+                engine=options.engine,
+                observables=timed,
+                progress=progress("simulating"),
+            )
+        )
+    for name in asked or ():
+        if name in PASSAGES:
+            parts.append(
+                first_passage(
+                    loop,
+                    options.seeds,
+                    observable=name,
+                    seed=options.seed,
+                    engine=options.engine,
+                    max_generations=options.max_generations,
+                )
+            )
+    if len(parts) == 1:
+        return parts[0]
+    import xarray as xr
+
+    return xr.merge(parts, combine_attrs="override", compat="override", join="outer")
+
+
+def _add_laws(options: argparse.Namespace, loop: Loop, entries: dict[str, dict]) -> None:
+    """Put the distribution function and quantiles asked for beside the moments."""
+    if not (options.cdf or options.quantiles):
+        return
+    from theory import law
+
+    def each(function: Any, observable: str, argument: float) -> Any:
+        values = [function(loop, observable, int(g), argument) for g in options.generations]
+        return values[0] if len(values) == 1 else values
+
+    _check_finite(options)
+    for observable, text in options.cdf:
+        if observable not in entries or observable not in law.OBSERVABLES:
+            raise UsageError(f"--cdf {observable}: its law is not known; known: {', '.join(law.OBSERVABLES)}")
+        entries[observable].setdefault("cdf", {})[text] = each(law.cdf, observable, float(text))
+    for observable in law.OBSERVABLES if options.quantiles else ():
+        if observable in entries:
+            entries[observable]["quantiles"] = {
+                text: each(law.quantile, observable, float(text)) for text in options.quantiles
+            }
+
+
+def _law_lines(entries: dict[str, dict]) -> list[str]:
+    lines = []
+    for name, entry in entries.items():
+        lines += [f"P({name} <= {x}) = {p}" for x, p in entry.get("cdf", {}).items()]
+        lines += [f"quantile {p} of {name}: {x}" for p, x in entry.get("quantiles", {}).items()]
+    return lines
+
+
+def _show(
+    options: argparse.Namespace,
+    content: dict[str, Any],
+    columns: tuple[str, ...],
+    more: list[str] | None = None,
+) -> None:
+    if options.json:
+        print_json(content)
+    else:
+        print(observable_table(content, columns))
+        for line in more or ():
+            print(line)
+
+
+def _print_statements(entries: dict[str, dict]) -> None:
+    """The LaTeX statement of the claim behind every observable."""
+    from theory.claims import CLAIMS
+
+    for name, entry in entries.items():
+        for claim in CLAIMS:
+            if (claim.id, claim.observable) == (entry.get("claim"), name):
+                print(f"% {claim.id}, {name}: {claim.validity}\n{claim.statement}")
+
+
+def _use_all_cores() -> None:
+    """Give JAX a CPU device for each core: its loops do not spread over cores by themselves."""
+    import jax
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    jax.config.update("jax_num_cpu_devices", cores)

@@ -1,0 +1,44 @@
+"""Files written whole or not at all, their folder checked before the work begins."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from autophagy.arguments import UsageError
+
+
+def check_file(path: str, endings: Iterable[str]) -> None:
+    """Refuse an output file of an unknown kind, or in a folder that cannot be written."""
+    target = Path(path)
+    if target.suffix not in endings:
+        raise UsageError(f"-o is {path!r}: the file name must end in {', '.join(endings)}")
+    if target.is_dir():
+        raise UsageError(f"-o is {path!r}: it is a folder")
+    check_folder(str(target.parent))
+
+
+def check_folder(path: str) -> None:
+    """Make the folder if need be, and refuse one that cannot be written."""
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"-o is {path!r}: the folder cannot be written ({error.strerror})") from None
+
+
+def write(path: str, fill: Callable[[Path], None]) -> None:
+    """Let `fill` write a file beside `path`, then move it there in one step."""
+    target = Path(path)
+    draft = target.with_name(f".{target.stem}.{os.getpid()}{target.suffix}")
+    try:
+        fill(draft)
+        os.replace(draft, target)
+    except OSError as error:
+        raise UsageError(f"-o is {path!r}: it cannot be written ({error.strerror or error})") from None
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,158 @@
+"""Results as JSON, tables and files."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from autophagy.arguments import UsageError
+from autophagy.files import write
+from theory.loop_file import to_mapping
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from theory.loop import Loop
+
+DATA_ENDINGS = (".csv", ".nc", ".json")
+
+
+def plain(value: Any) -> Any:
+    """Nested lists of what JSON can hold: infinities as "inf" and "-inf", the unknown as null."""
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float):
+        if math.isnan(value):
+            return None
+        if math.isinf(value):
+            return "inf" if value > 0 else "-inf"
+    return value
+
+
+def payload(
+    loop: Loop, generations: list[float], observables: dict[str, dict], **rest: Any
+) -> dict[str, Any]:
+    """The JSON object every command prints: the loop, the generation or generations, the observables."""
+    shown = [g if math.isinf(g) else int(g) for g in generations]
+    return plain(
+        {
+            "loop": to_mapping(loop),
+            "generation": shown[0] if len(shown) == 1 else shown,
+            "observables": observables,
+            **rest,
+        }
+    )
+
+
+def statistics(dataset: xr.Dataset, names: tuple[str, ...]) -> dict[str, dict]:
+    """For each observable its statistics `names` and its attributes; what is unknown everywhere is left out.
+
+    A single generation is given as a value, several as a list over them.
+    """
+    entries = {}
+    for observable, variable in dataset.data_vars.items():
+        entry: dict[str, Any] = {}
+        for name in names:
+            if name not in variable.coords["statistic"]:
+                continue
+            values = np.asarray(variable.sel(statistic=name).values, dtype=float)
+            if np.isnan(values).all():
+                continue
+            entry[name] = values[0] if "generation" in variable.dims and len(values) == 1 else values
+        entry |= {
+            key: variable.attrs[key]
+            for key in ("status", "claim", "reason", "almost_surely", "censored")
+            if variable.attrs.get(key) is not None
+        }
+        if isinstance(entry.get("almost_surely"), float | np.ndarray):
+            entry["almost_surely"] = np.squeeze(entry["almost_surely"])[()]
+        entries[str(observable)] = entry
+    return entries
+
+
+def number(value: Any) -> str:
+    """A number, or a short vector, as a table shows it."""
+    if value is None:
+        return ""
+    if isinstance(value, list | tuple | np.ndarray):
+        items = list(value)
+        if len(items) > 4 or any(isinstance(item, list | tuple | np.ndarray) for item in items):
+            return f"[{'x'.join(map(str, np.shape(items)))} numbers]"
+        return "[" + " ".join(number(item) for item in items) + "]"
+    return value if isinstance(value, str) else f"{value:.6g}"
+
+
+def table(rows: list[list[str]]) -> str:
+    """Left-aligned columns, the first row a heading."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join(lines)
+
+
+def observable_table(content: dict[str, Any], columns: tuple[str, ...]) -> str:
+    """A payload as text: a line for each observable, or for each generation and observable."""
+    generations = content["generation"]
+    several = isinstance(generations, list)
+    rows = [[*(["generation"] if several else []), "observable", *columns]]
+    for observable, entry in content["observables"].items():
+        for index, generation in enumerate(generations if several else [generations]):
+            cells = []
+            for column in columns:
+                value = entry.get(column)
+                timed = several and isinstance(value, list) and len(value) == len(generations)
+                if value is None and column == "claim":
+                    value = entry.get("reason")
+                cells.append(number(value[index] if timed else value))
+            rows.append([*([number(generation)] if several else []), observable, *cells])
+    return table(rows)
+
+
+def print_json(content: dict[str, Any]) -> None:
+    """Print exactly one JSON object."""
+    print(json.dumps(plain(content), allow_nan=False))
+
+
+def write_result(path: str, content: dict[str, Any], dataset: xr.Dataset) -> None:
+    """Write a result as its file's ending says."""
+    fills = {
+        ".json": lambda draft: draft.write_text(json.dumps(plain(content), allow_nan=False) + "\n"),
+        ".csv": lambda draft: draft.write_text(_csv(dataset)),
+        ".nc": lambda draft: _netcdf(draft, dataset),
+    }
+    write(path, fills[Path(path).suffix])
+
+
+def _csv(dataset: xr.Dataset) -> str:
+    """Tidy rows: observable, its coordinates, then a column for each statistic."""
+    frames = []
+    for name, variable in dataset.data_vars.items():
+        if "statistic" not in variable.dims:
+            continue
+        frame = variable.to_dataset(dim="statistic").to_dataframe().reset_index()
+        frame.insert(0, "observable", name)
+        frames.append(frame)
+    import pandas as pd
+
+    return pd.concat(frames, ignore_index=True).to_csv(index=False)
+
+
+def _netcdf(draft: Path, dataset: xr.Dataset) -> None:
+    try:
+        dataset.to_netcdf(draft, engine="h5netcdf")
+    except ImportError:
+        raise UsageError(
+            "-o: writing NetCDF needs h5netcdf and h5py: pip install 'autophagy[netcdf]'"
+        ) from None

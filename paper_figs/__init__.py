@@ -1,1 +1,44 @@
 """Figures: one module each, `collect()` for the rows and `draw(rows)` for the picture."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+FIGURES = {
+    "mean_and_variance": "paper_figs.mean_and_variance",
+    "digits_collapse": "paper_figs.digits_collapse",
+    "digits_samples": "paper_figs.digits_samples",
+}
+"""Every figure and the module that makes it; nothing is imported before it is asked for."""
+
+DATA = Path(__file__).with_name("data")
+
+
+def module(name: str) -> ModuleType:
+    """The module of a figure: `collect(seeds=..., seed=...) -> Rows` and `draw(rows) -> Figure`.
+
+    Raises:
+        ValueError: if there is no such figure.
+    """
+    if name not in FIGURES:
+        raise ValueError(f"figure is {name!r}: there are {', '.join(FIGURES)}")
+    return import_module(FIGURES[name])
+
+
+def make(name: str, folder: str | Path, *, collect: bool = False) -> list[Path]:
+    """Write a figure as PDF and PNG into `folder`, with the CSV behind it, and return the three paths.
+
+    Args:
+        name: a key of `FIGURES`.
+        folder: made if it is missing.
+        collect: simulate the rows again; otherwise the committed ones are drawn.
+    """
+    from paper_figs import rows, style
+
+    figure = module(name)
+    numbers = figure.collect() if collect else rows.read(DATA / f"{name}.csv")
+    folder = Path(folder)
+    pictures = style.save(figure.draw(numbers), folder, name, numbers.description())
+    return [*pictures, numbers.write(folder / f"{name}.csv")]

@@ -65,7 +65,7 @@ def test_images_survive_the_way_to_points_and_back():
     space, images = subspace("digits"), load("digits")
     points = space.to_points(images)
     assert points.shape == (1797, space.rank)
-    # The computed subspace is turned by at most (rounding error of the covariance) / (its smallest eigenvalue).
+    # A computed subspace is turned by at most (rounding error of the covariance) / (smallest eigenvalue).
     angle = 64 * np.finfo(float).eps * space.variances[0] / space.variances[-1]
     longest = np.linalg.norm(points, axis=1).max()
     assert np.abs(space.to_images(points) - images).max() < angle * longest

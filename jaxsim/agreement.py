@@ -117,8 +117,8 @@ class Verdicts:
         scale: standard deviation of one replicate's contribution.
         count: replicates.
         z: (sample - theory) sqrt(count) / scale.
-        threshold: the |z| of an alarm.
-        smallest_discrepancy: the error that would have passed with probability `FALSE_PASS`.
+        rates: comparisons in the family, false alarms of the family, false passes of one comparison.
+        smallest_discrepancy: the error that would have passed with that last probability.
         verdict: "agrees", "disagrees", "not testable", or "" where nothing was predicted.
         replicates: how many would make it testable (infinite: no number would).
     """
@@ -129,10 +129,20 @@ class Verdicts:
     scale: NDArray
     count: NDArray
     z: NDArray
-    threshold: float
+    rates: tuple[int, float, float]
     smallest_discrepancy: NDArray
     verdict: NDArray
     replicates: NDArray
+
+    @property
+    def threshold(self) -> float:
+        """The |z| of an alarm."""
+        return alarm_threshold(*self.rates[:2])
+
+    @property
+    def tested(self) -> NDArray:
+        """Where there is a verdict for or against."""
+        return (self.verdict == AGREES) | (self.verdict == DISAGREES)
 
     @property
     def disagrees(self) -> bool:
@@ -144,6 +154,22 @@ class Verdicts:
         """Whether something was predicted, and all that was agrees: what cannot be tested does not hold."""
         judged = self.verdict[self.verdict != ""]
         return judged.size > 0 and bool((judged == AGREES).all())
+
+    def rejects(self, resolution: float) -> NDArray:
+        """Where a theory moved by `resolution` scales, either way, would have been rejected.
+
+        The negative control of a test: with the replicates of `replicates_for` it fails as rarely as a false
+        pass. What does not vary is moved by three roundings instead.
+        """
+        shift = np.where(self.replicates == 1, 3 * ROUNDING * np.abs(self.theory), resolution * self.scale)
+        caught = [
+            judge(self.statistic, self.sample, self.theory + way * shift, *self._terms()).verdict == DISAGREES
+            for way in (1, -1)
+        ]
+        return caught[0] & caught[1]
+
+    def _terms(self) -> tuple:
+        return self.scale, self.count, self.replicates, self.rates
 
 
 class Agreement(NamedTuple):
@@ -296,4 +322,4 @@ def judge(
     verdict = np.where(passes, AGREES, DISAGREES)
     verdict = np.where(hidden, NOT_TESTABLE, verdict)
     verdict = np.where(np.isnan(theory), "", verdict)
-    return Verdicts(statistic, sample, theory, scale, count, z, threshold, least, verdict, needed)
+    return Verdicts(statistic, sample, theory, scale, count, z, rates, least, verdict, needed)

@@ -1,0 +1,83 @@
+"""The constants of a fit to as many digits as its moments need, and the decimal arithmetic they live in.
+
+A variance is a small difference of large moments: at n = 10^8 the r-th central moment keeps only the digits
+beyond n^{-r}. Everything numerical in the closure is therefore done in decimals, whose exponent range also
+holds (1 + 2/nu)^t and its inverse for any t.
+"""
+
+from __future__ import annotations
+
+import decimal
+from decimal import Decimal
+from math import log10
+from typing import Any
+
+import mpmath
+
+from theory.closure import Step
+from theory.fit_law import GaussianStep
+from theory.truncation import SymmetricStep
+
+UNTRUNCATED = 50.0  # beyond this |z| < c removes less than 1e-540 of a normal
+
+
+def context(digits: int) -> Any:
+    """A decimal context of `digits` digits and the widest exponents there are."""
+    return decimal.localcontext(
+        decimal.Context(
+            prec=digits, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN, traps=[decimal.InvalidOperation]
+        )
+    )
+
+
+def digits() -> int:
+    """The digits of the current decimal context."""
+    return decimal.getcontext().prec
+
+
+def gaussian_step(n: int, divisor: int, factor: float) -> GaussianStep:
+    """One fit to `n` samples of variance `factor` sigma^2, in decimals of the current context."""
+
+    def half() -> Decimal:
+        with mpmath.workdps(digits()):
+            nu = mpmath.mpf(n - 1)
+            value = mpmath.gammaprod([(nu + 1) / 2], [nu / 2]) * mpmath.sqrt(mpmath.mpf(2) / divisor)
+            return _decimal(value)
+
+    def cumulant(r: int, parity: int) -> Decimal:
+        with mpmath.workdps(digits()):
+            value = mpmath.psi(r - 1, mpmath.mpf(n - 1 + parity) / 2)
+            if r == 1:
+                value += mpmath.log(2 * mpmath.mpf(factor) / divisor)
+            return _decimal(value)
+
+    return GaussianStep(n, divisor, Decimal(factor).sqrt(), half, cumulant, Decimal(1))
+
+
+def truncated_step(n: int, divisor: int, cut: float) -> Step:
+    """One fit to `n` samples mu + sigma z of a normal kept within |z| < `cut`."""
+    if cut > UNTRUNCATED:
+        return gaussian_step(n, divisor, 1.0)
+
+    def moment(order: int) -> Decimal:
+        with mpmath.workdps(digits()):
+            x = mpmath.mpf(cut) ** 2 / 2
+            kummer = [mpmath.hyp1f1(1, mpmath.mpf(k + 3) / 2, x) for k in (order, 0)]
+            return _decimal(mpmath.mpf(cut) ** order / (order + 1) * kummer[0] / kummer[1])
+
+    return SymmetricStep(n, divisor, moment, Decimal(1))
+
+
+def log(x: float) -> Decimal:
+    """The natural logarithm of a float."""
+    return Decimal(x).ln()
+
+
+def digits_needed(largest_n: int, scales: list[float]) -> int:
+    """Digits that keep fourth central moments, for samples of `largest_n` and lengths in these ratios to 1."""
+    spread = sum(abs(log10(scale)) for scale in scales if scale)
+    return 60 + round(4 * log10(largest_n) + 8 * spread)
+
+
+def _decimal(x: Any) -> Decimal:
+    return Decimal(mpmath.nstr(x, digits(), strip_zeros=False))

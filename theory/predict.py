@@ -1,0 +1,166 @@
+"""Closed forms as a labelled data set: the theory's answer to a loop, numbers in and numbers out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import xarray as xr
+
+from theory import observable as vocabulary
+from theory.limits import limits
+from theory.line import statistics
+from theory.loop import Gaussian, Loop, LoopError, is_symbolic, sample_sizes
+from theory.result import Statistic
+
+STATISTICS = ("mean", "variance")
+
+
+class NoClosedFormError(ValueError):
+    """An observable asked for by name that has no finite closed form."""
+
+    def __init__(self, observable: str, reason: str):
+        super().__init__(observable, reason)
+        self.observable, self.reason = observable, reason
+
+    def __str__(self) -> str:
+        return f"{self.observable} has no closed form: {self.reason}"
+
+
+def available(loop: Loop, last: float = 1) -> tuple[str, ...]:
+    """The names of everything measured on this loop, first passages included."""
+    if loop.source.is_scalar:
+        return vocabulary.LINE + vocabulary.PASSAGES
+    degenerate = min(_sizes(loop, last)) <= loop.source.dimension
+    absent = "log_det" if degenerate else "log_pseudo_det"
+    return tuple(name for name in vocabulary.SPACE if name != absent) + vocabulary.PASSAGES
+
+
+def predict(
+    loop: Loop, generations: float | Iterable[float], observables: Sequence[str] | None = None
+) -> xr.Dataset:
+    """Mean and variance of every observable after `generations` fits, each with its status and claim.
+
+    Args:
+        loop: numbers throughout.
+        generations: one or several, at least 1; may hold inf, for the limits.
+        observables: names; all that exist for this loop if None.
+
+    Returns:
+        One variable per observable, dims ("statistic", "generation", trailing axes); nan where not known.
+
+    Raises:
+        LoopError: on a generation below 1, an observable that does not exist here, a list of sizes too short.
+    """
+    wanted = _generations(generations)
+    _check(loop)
+    names = available(loop, max((g for g in wanted if g < math.inf), default=1))
+    if observables is not None:
+        names = tuple(dict.fromkeys(_known(loop, name, names) for name in observables))
+    finite = [int(g) for g in wanted if g < math.inf]
+    measured = [name for name in names if name not in vocabulary.PASSAGES]
+    statistic = _statistics(loop, measured, finite, ended=finite != wanted)
+    dataset = xr.Dataset(coords={"statistic": list(STATISTICS), "generation": np.array(wanted, dtype=float)})
+    axes = {} if loop.source.is_scalar else vocabulary.AXES
+    for name in names:
+        if name in vocabulary.PASSAGES:
+            dims, result = ("statistic",), _passage(loop, name)
+        else:
+            dims, result = ("statistic", "generation", *axes.get(name, ())), statistic[name]
+        attributes = {"status": result.status, "claim": result.claim}
+        if result.reason is not None:
+            attributes["reason"] = result.reason
+        if result.almost_surely is not None:
+            attributes["almost_surely"] = result.almost_surely
+        dataset[name] = (dims, np.stack([result.mean, result.variance]), attributes)
+    return dataset
+
+
+def central_moments(loop: Loop, observable: str, generations: Iterable[float]) -> np.ndarray:
+    """Mean, variance, third and fourth central moments of one observable along the first axis.
+
+    nan where theory does not know them, inf where they are infinite; then generation, then trailing axes.
+    """
+    wanted = [int(g) for g in _generations(generations)]
+    _check(loop)
+    _known(loop, observable, available(loop, wanted[-1]))
+    return _finite(loop, [observable], wanted, highest=4)[observable].central_moments()
+
+
+def _statistics(loop: Loop, names: Sequence[str], finite: Sequence[int], ended: bool) -> dict[str, Statistic]:
+    """Statistics at the finite generations, followed by the limit at inf where `ended`."""
+    result = _finite(loop, names, finite) if finite else {}
+    if not ended:
+        return result
+    if not loop.source.is_scalar:
+        from theory.wishart import predict_observable
+
+        final = {name: predict_observable(loop, name, [math.inf]) for name in names}
+    else:
+        final = limits(loop, names)
+    return {name: _joined(result[name], final[name]) if finite else final[name] for name in names}
+
+
+def _finite(
+    loop: Loop, names: Sequence[str], generations: Sequence[int], highest: int = 2
+) -> dict[str, Statistic]:
+    if loop.source.is_scalar:
+        return statistics(loop, names, generations, highest)
+    from theory.wishart import predict_observable
+
+    return {name: predict_observable(loop, name, list(generations)) for name in names}
+
+
+def _joined(early: Statistic, final: Statistic) -> Statistic:
+    """The statistic over the finite generations and then the limit; the less certain status is kept."""
+    order = ("exact", "recursion", "asymptotic", "bound", "infinite", "none")
+    weaker = max(early, final, key=lambda part: order.index(part.status))
+    if early.status != final.status == "none":
+        weaker = replace(early, reason=final.reason)
+    return Statistic(
+        mean=np.concatenate([early.mean, final.mean]),
+        variance=np.concatenate([early.variance, final.variance]),
+        status=weaker.status,
+        claim=early.claim,
+        reason=weaker.reason,
+        almost_surely=final.almost_surely,
+    )
+
+
+def _passage(loop: Loop, name: str) -> Statistic:
+    from theory.first_passage import mean_half_life
+
+    return mean_half_life(loop)
+
+
+def _generations(generations: float | Iterable[float]) -> list[float]:
+    wanted = list(generations) if isinstance(generations, Iterable) else [generations]
+    if not wanted:
+        raise LoopError("generation", [], "at least one is needed")
+    for g in wanted:
+        if not g >= 1 or (g < math.inf and g != int(g)):
+            raise LoopError("generation", g, "a whole number of at least 1 is needed, or inf")
+    if any(later <= earlier for earlier, later in zip(wanted, wanted[1:], strict=False)):
+        raise LoopError("generation", wanted, "they must increase")
+    return [float(g) if math.isinf(g) else int(g) for g in wanted]
+
+
+def _check(loop: Loop) -> None:
+    if not isinstance(loop.source, Gaussian):
+        raise LoopError("source", loop.source, "put the Gaussian that matches the data in its place first")
+    values = [loop.source.mean, loop.source.variance, loop.data.n, loop.sampler.bias]
+    if any(is_symbolic(value) for value in values):
+        raise LoopError("the loop", None, "numbers are needed here; theory.gaussian has the formulas")
+
+
+def _known(loop: Loop, name: str, names: Sequence[str]) -> str:
+    if name not in names:
+        raise LoopError("observable", name, f"not measured on this loop; there are: {', '.join(names)}")
+    return name
+
+
+def _sizes(loop: Loop, last: float) -> Sequence[int]:
+    n = loop.data.n
+    return (n,) if isinstance(n, int) else sample_sizes(n, int(last))

@@ -1,0 +1,79 @@
+"""Exact laws on the line: distribution functions and quantiles of the replace loop's observables.
+
+The variance is that of R3 (`theory.variance_law`), and so are its root and its logarithm; the mean's is the scale
+mixture of R8 (`theory.mean_law`). Probabilities are accurate to about 1e-12, absolutely.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from theory.loop import Loop, LoopError
+from theory.mean_law import mean_laws
+from theory.variance_law import LogVarianceLaw
+from theory.walk import NoLawError, walk
+
+__all__ = ["OBSERVABLES", "NoLawError", "cdf", "quantile"]
+
+OBSERVABLES = ("variance", "std", "log_variance", "mean_error")
+"""What has a known law."""
+
+_POWER = {"variance": 1.0, "std": 0.5}
+
+
+def cdf(loop: Loop, observable: str, generation: ArrayLike, x: ArrayLike) -> Any:
+    """P(observable <= x) at `generation`.
+
+    Args:
+        loop: on the line, its draws not truncated.
+        observable: one of `OBSERVABLES`.
+        generation: an integer of at least 1, or several.
+        x: a value, or several.
+
+    Returns:
+        A float, or an array with the axes of `generation` followed by those of `x`.
+
+    Raises:
+        NoLawError: if the law is not known, with the key that is in the way.
+    """
+    x = np.asarray(x, float)
+    if observable in _POWER:
+        with np.errstate(divide="ignore"):
+            x = np.log(np.maximum(x, 0)) / _POWER[observable]
+    return _each(loop, observable, generation, x, "cdf")
+
+
+def quantile(loop: Loop, observable: str, generation: ArrayLike, p: ArrayLike) -> Any:
+    """The x with P(observable <= x) = p at `generation`; arguments and result as in `cdf`.
+
+    Raises:
+        NoLawError: if the law is not known, with the key that is in the way.
+        LoopError: if p is not a probability.
+    """
+    p = np.asarray(p, float)
+    if not np.all((p >= 0) & (p <= 1)):
+        raise LoopError("quantile", p.tolist(), "a probability between 0 and 1 is needed")
+    value = _each(loop, observable, generation, p, "quantile")
+    if observable in _POWER:
+        value = np.exp(_POWER[observable] * value)
+    return value if np.ndim(value) else float(value)
+
+
+def _each(loop: Loop, observable: str, generation: ArrayLike, argument: NDArray, method: str) -> Any:
+    if observable not in OBSERVABLES:
+        raise NoLawError("observable", observable, f"its law is not known; known: {', '.join(OBSERVABLES)}")
+    generations = np.asarray(generation)
+    if generations.size == 0 or generations.dtype.kind not in "iu" or generations.min() < 1:
+        raise LoopError("generation", generations.tolist(), "generations are whole numbers of at least 1")
+    whole = walk(loop, int(generations.max()))
+    wanted = [int(g) for g in generations.ravel()]
+    if observable == "mean_error":
+        laws = mean_laws(whole, wanted)
+    else:
+        laws = {g: LogVarianceLaw(whole.until(g)) for g in set(wanted)}
+    values = np.stack([getattr(laws[g], method)(argument) for g in wanted])
+    values = values.reshape(generations.shape + argument.shape)
+    return values if values.ndim else float(values)

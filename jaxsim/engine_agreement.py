@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxsim.agreement import FALSE_ALARM, FALSE_PASS, Sample, Verdicts, alarm_threshold, arrays_of, judge
+from jaxsim.agreement import FALSE_ALARM, FALSE_PASS, Sample, Verdicts, alarm_threshold, arrays_of
 from jaxsim.tail import replicates_for_normal_tail
+from jaxsim.verdict import judge
 
 
 def two_samples_agree(

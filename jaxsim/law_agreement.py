@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
-from jaxsim.agreement import AGREES, DISAGREES, FALSE_ALARM, FALSE_PASS
+from jaxsim.verdict import AGREES, DISAGREES, FALSE_ALARM, FALSE_PASS
 
 
 class ProbabilityVerdict(NamedTuple):

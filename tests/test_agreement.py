@@ -106,7 +106,7 @@ def test_squares_of_pearson_laws():
 
 
 def test_a_true_theorem_with_a_heavy_tail_is_not_rejected():
-    """E of a product of unit-mean chi-squares is 1, and no sample of it says so; of its logarithm, it does."""
+    """A product of unit-mean chi-squares has mean 1, and no sample says so; its logarithm behaves."""
     degrees, factors, count = 9, 200, 20_000
     logs = np.random.default_rng(2).chisquare(degrees, (factors, count))
     logs = np.log(logs / degrees).sum(0)

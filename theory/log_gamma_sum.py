@@ -1,10 +1,12 @@
 """Sums of logarithms of independent gamma variables, the law behind every Gaussian replace loop.
 
-log(chi2_nu / c) = log(2/c) + log G, G gamma with shape a = nu/2, so the log-variance after t fits is a constant plus
+log(chi2_nu / c) = log(2/c) + log G, G gamma with shape a = nu/2, so the log-variance after t fits is a constant
+plus the centred sum
 
-    S = sum_j (log G_j - psi(a_j)),     log E e^{zS} = sum_j [log Gamma(a_j + z) - log Gamma(a_j) - z psi(a_j)],
+    S = sum_j (log G_j - psi(a_j)),
+    log E e^{zS} = sum_j [log Gamma(a_j + z) - log Gamma(a_j) - z psi(a_j)].
 
-centred here at its mean. The difference of large logarithms is avoided, where |z| <= a/2, by the Taylor series
+The difference of large logarithms is avoided, where |z| <= a/2, by the Taylor series
 
     log Gamma(a + z) - log Gamma(a) - z psi(a) = sum_{k >= 2} (-1)^k zeta(k, a) z^k / k      (|z| < a),
 
@@ -45,7 +47,7 @@ class LogGammaSum:
         return float(self.counts @ special.polygamma(2, self.shapes))
 
     def log_transform(self, z: NDArray) -> NDArray:
-        """log E e^{zS}, for Re z > -min a_j."""
+        """The logarithm of E e^{zS}, for Re z > -min a_j."""
         z = np.asarray(z)
         furthest = np.abs(z).max(initial=0.0)
         near = self.shapes >= 2 * furthest
@@ -64,8 +66,8 @@ class LogGammaSum:
     def range(self) -> tuple[float, float]:
         """Two points beyond which S is with probability at most `NEGLIGIBLE` each.
 
-        Chernoff: P(S > x) <= e^{-sx} E e^{sS} for every s > 0, so x = (log E e^{sS} - log p)/s serves at any s;
-        the best of a geometric grid around the normal's s is taken.
+        Chernoff: P(S > x) <= e^{-sx} E e^{sS} for every s > 0, so x = (log E e^{sS} - log p)/s serves at
+        any s; the best of a geometric grid around the normal's s is taken.
         """
         s = np.geomspace(0.3, 300.0, 60) / self.deviation
         least = self.shapes[0]
@@ -86,7 +88,7 @@ def log_density(shape: float, x: NDArray) -> NDArray:
 
 
 def _log_normaliser(a: float) -> float:
-    """log Gamma(a) + a - a log a."""
+    """The logarithm of Gamma(a) e^a a^{-a}."""
     if a < 20:
         return float(special.gammaln(a) + a - a * math.log(a))
     series = 1 / 12 - (1 / 360 - (1 / 1260 - (1 / 1680 - 1 / (1188 * a**2)) / a**2) / a**2) / a**2
@@ -94,7 +96,7 @@ def _log_normaliser(a: float) -> float:
 
 
 def _digamma_less_log(a: float) -> float:
-    """psi(a) - log a."""
+    """psi(a) - log a, without cancellation for large a."""
     if a < 20:
         return float(special.digamma(a)) - math.log(a)
     series = 1 / 12 - (1 / 120 - (1 / 252 - (1 / 240 - 1 / (132 * a**2)) / a**2) / a**2) / a**2

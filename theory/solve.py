@@ -15,7 +15,9 @@ def increasing_root(
     upper: NDArray,
     guess: NDArray,
 ) -> NDArray:
-    """The x in [lower, upper] where an increasing function reaches `target`: Newton, bisecting where it leaves.
+    """The x in [lower, upper] where an increasing function reaches `target`.
+
+    Newton's method, bisecting where it leaves the bracket.
 
     Args:
         function: value and derivative.

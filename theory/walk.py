@@ -57,18 +57,19 @@ def walk(loop: Loop, generations: int) -> Walk:
             multiple of a chi-square.
     """
     require_chi_square(loop, generations)
+    first_model, source = loop.first_model, loop.source
+    assert isinstance(first_model, Gaussian) and isinstance(source, Gaussian)
     sizes = np.array(sample_sizes(loop.data.n, generations), float)
     divisors = sizes if isinstance(loop.estimator, MaximumLikelihood) else sizes - 1
     first, later = sampling_factors(loop)
     factors = np.full(generations, later)
     factors[:1] = first
-    first_model = loop.first_model
     return Walk(
         sizes - 1,
         divisors,
         factors,
         float(first_model.variance),
-        float(first_model.mean) - float(loop.source.mean),
+        float(first_model.mean) - float(source.mean),
     )
 
 
@@ -81,19 +82,23 @@ def sampling_factors(loop: Loop) -> tuple[float, float]:
 
 def require_chi_square(loop: Loop, generations: float = math.inf) -> None:
     """Refuse loops whose factors are not multiples of chi-squares."""
-    if not isinstance(loop.source, Gaussian) or not loop.source.is_scalar:
+    source, first = loop.source, loop.first_model
+    if not (isinstance(source, Gaussian) and isinstance(first, Gaussian) and source.is_scalar):
         raise NoLawError("source", None, "a law is known on the line only")
+    sampler = loop.sampler
     symbols = (
-        loop.source.mean, loop.source.variance, loop.first_model.mean, loop.first_model.variance,
-        loop.data.n, loop.sampler.bias, loop.sampler.temperature, loop.sampler.truncate,
+        source.mean, source.variance, first.mean, first.variance,
+        loop.data.n, sampler.bias, sampler.temperature, sampler.truncate,
     )  # fmt: skip
     for value in symbols:
         if is_symbolic(value):
             raise NoLawError("the loop", str(value), "a law needs numbers")
     if loop.sampler.truncate is not None and (generations > 1 or _first_draw_is_biased(loop)):
         raise NoLawError(
-            "sampler.truncate", loop.sampler.truncate, "the law of a truncated normal's sample variance is not known"
-        )  # fmt: skip
+            "sampler.truncate",
+            loop.sampler.truncate,
+            "the law of a truncated normal's sample variance is not known",
+        )
 
 
 def _first_draw_is_biased(loop: Loop) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -17,7 +18,7 @@ DATA = Path(__file__).with_name("data")
 
 
 def module(name: str) -> ModuleType:
-    """The module of a figure: `collect(seeds=..., seed=...) -> Rows` and `draw(rows) -> Figure`.
+    """The module of a figure: `collect(seeds=..., seed=..., progress=...) -> Rows`, `draw(rows) -> Figure`.
 
     Raises:
         ValueError: if there is no such figure.
@@ -27,18 +28,25 @@ def module(name: str) -> ModuleType:
     return import_module(FIGURES[name])
 
 
-def make(name: str, folder: str | Path, *, collect: bool = False) -> list[Path]:
+def make(
+    name: str,
+    folder: str | Path,
+    *,
+    collect: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Path]:
     """Write a figure as PDF and PNG into `folder`, with the CSV behind it, and return the three paths.
 
     Args:
         name: a key of `FIGURES`.
         folder: made if it is missing.
         collect: simulate the rows again; otherwise the committed ones are drawn.
+        progress: told `(done, total)` while rows are collected.
     """
     from paper_figs import rows, style
 
     figure = module(name)
-    numbers = figure.collect() if collect else rows.read(DATA / f"{name}.csv")
+    numbers = figure.collect(progress=progress) if collect else rows.read(DATA / f"{name}.csv")
     folder = Path(folder)
     pictures = style.save(figure.draw(numbers), folder, name, numbers.description())
     return [*pictures, numbers.write(folder / f"{name}.csv")]

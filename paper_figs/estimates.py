@@ -8,6 +8,8 @@ import numpy as np
 from jaxtyping import Float
 from scipy import stats
 
+from theory.loop import Loop
+
 COVERAGE = 0.95
 
 
@@ -42,6 +44,18 @@ def quantile(samples: Float[np.ndarray, " seed"], p: float) -> Estimate:
     if lower < 1 or upper > count:
         raise ValueError(f"{count} samples are too few for an interval around the {p} quantile")
     return Estimate(float(np.quantile(ordered, p)), float(ordered[lower - 1]), float(ordered[upper - 1]))
+
+
+def skewness(
+    loop: Loop, observable: str, generation: int, samples: Float[np.ndarray, " seed"]
+) -> tuple[float, str]:
+    """The skewness of an observable, and whether it is `exact` or, where theory knows none, of the `runs`."""
+    from theory.predict import central_moments
+
+    _, variance, third, _ = np.asarray(central_moments(loop, observable, [generation]))[:, 0]
+    if np.isfinite(third) and variance > 0:
+        return float(third / variance**1.5), "exact"
+    return float(stats.skew(samples)), "runs"
 
 
 def mean_is_testable(skewness: float, count: int) -> bool:

@@ -64,8 +64,6 @@ def monte_carlo(axes: Axes, x: Any, y: Any, low: Any, high: Any, colour: str, **
         "color": colour,
         "markeredgewidth": 0,
         "elinewidth": 0.8,
-        "capsize": 1.5,
-        "capthick": 0.6,
         "zorder": 3,
     }
     axes.errorbar(x, y, yerr=[below, above], **(look | options))
@@ -75,6 +73,11 @@ def real_generator(axes: Axes, x: Any, y: Any, low: Any, high: Any, colour: str,
     """Draw what a trained network did: open markers, with error bars."""
     open_marker = {"fmt": "s", "markerfacecolor": "white", "markeredgewidth": 0.8}
     monte_carlo(axes, x, y, low, high, colour, **(open_marker | options))
+
+
+def thousands(count: int) -> str:
+    """A count for mathematical text, its thousands set apart by a comma."""
+    return f"{count:,}".replace(",", "{,}")
 
 
 def panel_letter(axes: Axes, letter: str) -> None:

@@ -1,7 +1,7 @@
 """Sums of logarithms of independent gamma variables, the law behind every Gaussian replace loop.
 
-log(chi2_nu / c) = log(2/c) + log G, G gamma with shape a = nu/2, so the log-variance after t fits is a constant
-plus the centred sum
+log(chi2_nu / c) = log(2/c) + log G, G gamma with shape a = nu/2, so the log-variance after t fits is a
+constant plus the centred sum
 
     S = sum_j (log G_j - psi(a_j)),
     log E e^{zS} = sum_j [log Gamma(a_j + z) - log Gamma(a_j) - z psi(a_j)].

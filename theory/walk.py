@@ -58,7 +58,8 @@ def walk(loop: Loop, generations: int) -> Walk:
     """
     require_chi_square(loop, generations)
     first_model, source = loop.first_model, loop.source
-    assert isinstance(first_model, Gaussian) and isinstance(source, Gaussian)
+    assert isinstance(first_model, Gaussian)
+    assert isinstance(source, Gaussian)
     sizes = np.array(sample_sizes(loop.data.n, generations), float)
     divisors = sizes if isinstance(loop.estimator, MaximumLikelihood) else sizes - 1
     first, later = sampling_factors(loop)

@@ -93,7 +93,7 @@ def expectations(loop: Loop, generations: Iterable[int], monomials: Iterable[Mon
 
 
 def _advanced(values: Polynomial, squares: list[Rows], steps: int) -> Polynomial:
-    """`values` after `steps` equal fits; `squares` holds the matrix to the powers 1, 2, 4, ... so far known."""
+    """`values` after `steps` equal fits; `squares` are the powers 1, 2, 4, ... of the matrix so far known."""
     bit = 0
     while steps >> bit:
         if bit == len(squares):

@@ -4,9 +4,9 @@
     E[A^q log^b A] = M_q B_b(kappa_1, ..., kappa_b),
     kappa_1 = psi(nu/2 + q) + log(2/c),    kappa_r = psi^{(r-1)}(nu/2 + q),
 
-with B_b the complete Bell polynomials: under the weight A^q / M_q, A is again a gamma variable, and the kappas
-are the cumulants of its logarithm (textbook). Only two values of the gamma function and one polygamma per order
-are transcendental; shifts of q by whole numbers are rational:
+with B_b the complete Bell polynomials: under the weight A^q / M_q, A is again a gamma variable, and the
+kappas are the cumulants of its logarithm (textbook). Only M_{1/2} and one polygamma per order are
+transcendental; shifts of q by whole numbers are rational:
 
     M_{q+1} = M_q (nu + 2q) / c,    psi^{(r-1)}(x + 1) = psi^{(r-1)}(x) + (-1)^{r-1} (r-1)! x^{-r}.
 """
@@ -22,49 +22,52 @@ from theory.closure import Monomial
 
 
 class GaussianStep:
-    """A fit to n normal samples of variance lambda sigma^2, divisor c: e = sqrt(lambda) Z / sqrt(n), f = lambda A.
+    """A fit to n normal samples of variance lambda sigma^2: e = Z sqrt(lambda / n), f = lambda A.
 
     Works in any arithmetic: decimals or elements of a field of rational functions.
 
     Args:
         n: the number of samples.
         divisor: c.
-        root: sqrt(lambda).
-        half: E sqrt(A).
-        cumulant: `cumulant(r, parity)` is the r-th cumulant of log(lambda A) under the weight A^(parity / 2).
+        factor: lambda.
+        half: `half()` is E sqrt(f).
+        cumulant: `cumulant(r, parity)` is the r-th cumulant of log f under the weight f^(parity / 2).
         one: the number 1.
     """
 
     def __init__(
-        self, n: Any, divisor: Any, root: Any, half: Any, cumulant: Callable[[int, int], Any], one: Any
+        self,
+        n: Any,
+        divisor: Any,
+        factor: Any,
+        half: Callable[[], Any],
+        cumulant: Callable[[int, int], Any],
+        one: Any,
     ):
-        self.n, self.nu, self.divisor, self.root, self.one = n, n - 1, divisor, root, one
-        self._half, self._cumulant = half, cache(cumulant)
-        self.moment = cache(self.moment)
-        self.power = cache(self.power)
-        self.cumulant = cache(self.cumulant)
-        self.log_moment = cache(self.log_moment)
+        self.n, self.nu, self.divisor, self.factor, self.one = n, n - 1, divisor, factor, one
+        self._half, self._cumulant = cache(half), cache(cumulant)
+        self.power, self.log_moment = cache(self._power), cache(self._log_moment)
 
     def is_finite(self, monomial: Monomial) -> bool:
-        """Whether E[A^{j/2}] exists: j > -nu. Symbolic n is taken as large enough."""
+        """Whether E[f^{j/2}] exists: j > -nu. Symbolic n is taken as large enough."""
         return monomial[1] >= 0 or not isinstance(self.n, int) or monomial[1] > -self.nu
 
     def moment(self, a: int, j: int, b: int) -> Any:
         """E[e^a f^{j/2} log^b f] for even a."""
         normal = factorial(a) // (2 ** (a // 2) * factorial(a // 2))
-        return normal * self.root ** (a + j) * self.power(j) * self.log_moment(b, j) / self.n ** (a // 2)
+        return normal * (self.factor / self.n) ** (a // 2) * self.power(j) * self.log_moment(b, j)
 
-    def power(self, j: int) -> Any:
-        """E[A^{j/2}]."""
+    def _power(self, j: int) -> Any:
+        """E[f^{j/2}]."""
         if j == 0:
             return self.one
         if j == 1:
-            return self._half() if callable(self._half) else self._half
+            return self._half()
         if j > 1:
-            return self.power(j - 2) * (self.nu + j - 2) / self.divisor
-        return self.power(j + 2) * self.divisor / (self.nu + j)
+            return self.power(j - 2) * self.factor * (self.nu + j - 2) / self.divisor
+        return self.power(j + 2) * self.divisor / (self.factor * (self.nu + j))
 
-    def log_moment(self, b: int, j: int) -> Any:
+    def _log_moment(self, b: int, j: int) -> Any:
         """E[log^b f] under the weight f^{j/2}: the complete Bell polynomial of its cumulants."""
         if b == 0:
             return self.one

@@ -128,7 +128,7 @@ def _dominant(function: ExponentialPolynomial) -> Decimal:
 def _almost_sure(loop: Loop) -> dict[str, float]:
     """Almost sure limits that are constants.
 
-    A truncated normal has a variance below 1, so by Jensen's inequality its drift is negative for both divisors.
+    A truncated normal has a variance below 1: by Jensen's inequality its drift is negative for both divisors.
     """
     if loop.sampler.truncate is not None:
         return COLLAPSED

@@ -105,7 +105,7 @@ def statistics(
 
 
 def _numbers(loop: Loop, name: str, raw: list[Polynomial], values: Polynomial) -> list[float]:
-    """Mean and central moments of one observable from the expectations of monomials; infinite where absent."""
+    """Mean and central moments of an observable from the expectations of monomials; inf where absent."""
     finite = [polynomial for polynomial in raw if polynomial.keys() <= values.keys()]
     moments = [expectation(polynomial, values) for polynomial in finite]
     return in_units(loop, name, central(moments)) + [np.inf] * (len(raw) - len(finite))

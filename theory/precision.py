@@ -41,7 +41,8 @@ def gaussian_step(n: int, divisor: int, factor: float) -> GaussianStep:
     def half() -> Decimal:
         with mpmath.workdps(digits()):
             nu = mpmath.mpf(n - 1)
-            value = mpmath.gammaprod([(nu + 1) / 2], [nu / 2]) * mpmath.sqrt(mpmath.mpf(2) / divisor)
+            gammas = mpmath.gammaprod([(nu + 1) / 2], [nu / 2])
+            value = gammas * mpmath.sqrt(2 * mpmath.mpf(factor) / divisor)
             return _decimal(value)
 
     def cumulant(r: int, parity: int) -> Decimal:
@@ -51,7 +52,7 @@ def gaussian_step(n: int, divisor: int, factor: float) -> GaussianStep:
                 value += mpmath.log(2 * mpmath.mpf(factor) / divisor)
             return _decimal(value)
 
-    return GaussianStep(n, divisor, Decimal(factor).sqrt(), half, cumulant, Decimal(1))
+    return GaussianStep(n, divisor, Decimal(factor), half, cumulant, Decimal(1))
 
 
 def truncated_step(n: int, divisor: int, cut: float) -> Step:
@@ -74,7 +75,7 @@ def log(x: float) -> Decimal:
 
 
 def digits_needed(largest_n: int, scales: list[float]) -> int:
-    """Digits that keep fourth central moments, for samples of `largest_n` and lengths in these ratios to 1."""
+    """Digits that keep fourth central moments of samples of `largest_n` and lengths of these `scales`."""
     spread = sum(abs(log10(scale)) for scale in scales if scale)
     return 60 + round(4 * log10(largest_n) + 8 * spread)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import xarray as xr
@@ -142,7 +143,7 @@ def _generations(generations: float | Iterable[float]) -> list[float]:
     for g in wanted:
         if not g >= 1 or (g < math.inf and g != int(g)):
             raise LoopError("generation", g, "a whole number of at least 1 is needed, or inf")
-    if any(later <= earlier for earlier, later in zip(wanted, wanted[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(wanted)):
         raise LoopError("generation", wanted, "they must increase")
     return [float(g) if math.isinf(g) else int(g) for g in wanted]
 

@@ -2,8 +2,9 @@
 
 x_r(t+1) = d_r x_r(t) + (terms solved before): each forcing p(t) rho^t is answered by Q(t) rho^t with
 rho Q(t+1) - d Q(t) = p(t), the degree of Q being one higher than p's where rho = d (resonance); the initial
-value fixes the multiple of d^t. Whether two rates are equal is decided by the arithmetic (equality of rational functions,
-or agreement of decimals to nearly all digits): coinciding rates are a case, never a division by zero.
+value fixes the multiple of d^t. Whether two rates are equal is decided by the arithmetic (equality of
+rational functions, or agreement of decimals to nearly all digits): coinciding rates are a case, never a
+division by zero.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
-from jaxsim.verdict import AGREES, DISAGREES, FALSE_ALARM, FALSE_PASS
+from jaxsim.verdict import AGREES, DISAGREES, FALSE_ALARM, FALSE_PASS, replicates_needed
 
 
 class ProbabilityVerdict(NamedTuple):
@@ -42,7 +42,7 @@ class ProbabilityVerdict(NamedTuple):
 
 def agree_on_probability(
     successes: ArrayLike,
-    count: int,
+    count: ArrayLike,
     probability: ArrayLike,
     *,
     comparisons: int | None = None,
@@ -63,7 +63,9 @@ def agree_on_probability(
         false_alarm: of the whole family.
         false_pass: of one comparison.
     """
-    successes, p = np.broadcast_arrays(np.asarray(successes, float), np.asarray(probability, float))
+    successes, count, p = np.broadcast_arrays(
+        *(np.asarray(part, float) for part in (successes, count, probability))
+    )
     tail = false_alarm / (2 * (comparisons or max(p.size, 1)))
     # ppf(q) is the least k with cdf(k) >= q, so that P(X < k) < q; isf(q) likewise bounds P(X > k) by q.
     lower, upper = stats.binom.ppf(tail, count, p), stats.binom.isf(tail, count, p)
@@ -81,6 +83,34 @@ def agree_on_probability(
         np.maximum(above - p, p - below),
         np.where(passes, AGREES, DISAGREES),
     )
+
+
+def replicates_for_probability(
+    probability: ArrayLike,
+    resolution: float,
+    comparisons: int,
+    false_alarm: float = FALSE_ALARM,
+    false_pass: float = FALSE_PASS,
+) -> NDArray[np.float64]:
+    """Replicates with which `agree_on_probability` sees an error of `resolution` sqrt(p (1 - p)).
+
+    The normal design, raised in steps of 2% until the exact test has the power.
+    """
+    p = np.asarray(probability, float)
+    count = np.broadcast_to(replicates_needed(resolution, 1.0, comparisons, false_alarm, false_pass), p.shape)
+    while True:
+        design = agree_on_probability(
+            np.zeros_like(p),
+            count,
+            p,
+            comparisons=comparisons,
+            false_alarm=false_alarm,
+            false_pass=false_pass,
+        )
+        short = design.smallest_discrepancy > resolution * np.sqrt(p * (1 - p))
+        if not short.any():
+            return count
+        count = np.where(short, np.ceil(1.02 * count), count)
 
 
 class LawVerdict(NamedTuple):

@@ -1,0 +1,255 @@
+"""Every claim against Monte Carlo: one family of comparisons, one budget of false alarms.
+
+The cases of all claims asked for are planned together. Their comparisons share `FALSE_ALARM` (Bonferroni), so
+that a whole run rejects a theory that is right with probability 1e-6; each sees an error of a twentieth of a
+standard deviation with all but probability 1e-6. Claims about one loop share its simulation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from autophagy.arguments import UsageError
+from autophagy.confrontation import RESOLUTION, Confrontation, Outcome, plan
+from jaxsim.verdict import AGREES, DISAGREES, FALSE_ALARM, FALSE_PASS, NOT_TESTABLE, alarm_threshold
+from theory.claim import Case, Claim
+from theory.loop import Loop
+
+VERIFICATION_ENDINGS = (".html", ".csv", ".json")
+TOOTHLESS = "toothless"
+"""The verdict on a claim that agrees, and whose negative control would have agreed too."""
+
+LIMIT = 2**22
+QUICK_LIMIT = 2**20
+"""Replicates of a case at most."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What was found about one claim.
+
+    Attributes:
+        claim: its id.
+        observable: what it is about.
+        status: exact, recursion, asymptotic or bound.
+        check: how it was confronted.
+        cases: on how many loops.
+        comparisons: how many tests were planned.
+        tested: how many had replicates enough for their tail; the rest are variances beyond what is afforded.
+        replicates: of the case with the most.
+        largest_z: the largest |z|.
+        threshold: the |z| of an alarm.
+        control: whether the negative control was caught in all tests.
+        verdict: agrees, disagrees, "not testable" (a case is at fault) or toothless.
+    """
+
+    claim: str
+    observable: str
+    status: str
+    check: str
+    cases: int
+    comparisons: int
+    tested: int
+    replicates: int
+    largest_z: float
+    threshold: float
+    control: bool
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Verification:
+    """The table, and what it is about.
+
+    Attributes:
+        claims: in the order of the rows.
+        rows: one a claim.
+        comparisons: the size of the family.
+    """
+
+    claims: tuple[Claim, ...]
+    rows: tuple[Row, ...]
+    comparisons: int
+
+    @property
+    def holds(self) -> bool:
+        """Whether every claim agrees, and every negative control was caught."""
+        return all(row.verdict == AGREES for row in self.rows)
+
+    def entries(self) -> dict[str, Any]:
+        """The table as plain values."""
+        return {
+            "holds": self.holds,
+            "comparisons": self.comparisons,
+            "false_alarm": FALSE_ALARM,
+            "false_pass": FALSE_PASS,
+            "resolution": RESOLUTION,
+            "claims": [asdict(row) for row in self.rows],
+        }
+
+    def summary(self) -> str:
+        """Two sentences: what was found, and what the rates are."""
+        good = sum(row.verdict == AGREES for row in self.rows)
+        return (
+            f"{good} of {len(self.rows)} claims agree with Monte Carlo. {self.comparisons} comparisons share "
+            f"a false-alarm rate of {FALSE_ALARM:g}; each sees an error of {RESOLUTION:g} standard deviations "
+            f"except with probability {FALSE_PASS:g}, and did when theory was moved by it."
+        )
+
+    def table(self) -> str:
+        """The table as text."""
+        from autophagy.output import table
+
+        heading = ["claim", "observable", "status", "check", "cases", "tests", "replicates", "largest |z|",
+                   "alarm at", "control", "verdict"]  # fmt: skip
+        lines = [heading, *([*map(str, cells(row))] for row in self.rows)]
+        return f"{table(lines)}\n\n{self.summary()}"
+
+    def write(self, path: str) -> None:
+        """Write the table as the ending of `path` says: a page, rows or JSON."""
+        import csv
+        import json
+        from pathlib import Path
+
+        from autophagy.files import write
+        from autophagy.output import plain
+
+        def rows(draft: Path) -> None:
+            with draft.open("w", newline="") as file:
+                writer = csv.DictWriter(file, list(Row.__dataclass_fields__))
+                writer.writeheader()
+                writer.writerows(asdict(row) for row in self.rows)
+
+        def page(draft: Path) -> None:
+            from autophagy.page import page
+
+            draft.write_text(page(self), encoding="utf-8")
+
+        def values(draft: Path) -> None:
+            draft.write_text(json.dumps(plain(self.entries()), allow_nan=False) + "\n")
+
+        write(path, {".html": page, ".csv": rows, ".json": values}[Path(path).suffix])
+
+
+def cells(row: Row) -> list[str]:
+    """A row as it is shown."""
+    tests = str(row.tested) if row.tested == row.comparisons else f"{row.tested} of {row.comparisons}"
+    return [
+        row.claim, row.observable, row.status, row.check, str(row.cases), tests, f"{row.replicates:,}",
+        f"{row.largest_z:.2f}", f"{row.threshold:.2f}", "caught" if row.control else "missed", row.verdict,
+    ]  # fmt: skip
+
+
+def check_claims(claims: Sequence[str], bounds: bool = False) -> tuple[Claim, ...]:
+    """The claims named, or all; a bare id is accepted where one catalogue has it.
+
+    Raises:
+        UsageError: on an id that no claim has.
+    """
+    from theory.claims import CLAIMS
+
+    known = [claim for claim in CLAIMS if claim.check == "bound" or not bounds]
+    chosen: list[Claim] = []
+    for name in claims:
+        found = [claim for claim in known if name in (claim.id, claim.id.partition(".")[2])]
+        if not found:
+            ids = ", ".join(dict.fromkeys(claim.id for claim in known))
+            raise UsageError(f"claim {name!r} is unknown; there are {ids}")
+        if len({claim.id for claim in found}) > 1:
+            raise UsageError(f"claim {name!r} is in several catalogues; write {found[0].id}")
+        chosen += [claim for claim in found if claim not in chosen]
+    return tuple(chosen or known)
+
+
+def verify(
+    claim_ids: Sequence[str] | None = None,
+    quick: bool = False,
+    bounds: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Verification:
+    """Confront claims with Monte Carlo.
+
+    Args:
+        claim_ids: which; all if None.
+        quick: the quick cases only, with fewer replicates where a tail asks for many.
+        bounds: published bounds only.
+        progress: called with (done, total) after every simulation.
+    """
+    claims = check_claims(claim_ids or (), bounds)
+    planned = [(claim, plan(claim, case)) for claim in claims for case in _cases(claim, quick)]
+    family = max(sum(trial.comparisons for _, trial in planned), 1)
+    groups = _groups([trial for _, trial in planned])
+    limit = QUICK_LIMIT if quick else LIMIT
+    outcomes: dict[int, Outcome] = {}
+    for done, group in enumerate(groups):
+        outcomes |= _outcomes(group, family, limit)
+        if progress is not None:
+            progress(done + 1, len(groups))
+    rows = [
+        _row(claim, [outcomes[id(trial)] for of, trial in planned if of is claim], family) for claim in claims
+    ]
+    return Verification(claims, tuple(rows), family)
+
+
+def _cases(claim: Claim, quick: bool) -> Iterable[Case]:
+    return [case for case in claim.cases if case.quick or not quick]
+
+
+def _groups(trials: Sequence[Confrontation]) -> list[list[Confrontation]]:
+    """Those that one simulation serves, together."""
+    groups: dict[tuple[Loop, str], list[Confrontation]] = {}
+    for trial in trials:
+        groups.setdefault((trial.loop, trial.keep), []).append(trial)
+    return list(groups.values())
+
+
+def _outcomes(group: list[Confrontation], family: int, limit: int) -> dict[int, Outcome]:
+    """Simulate once, with the replicates of the most demanding, and judge each."""
+    from jaxsim.passage import first_passage
+    from jaxsim.simulate import simulate
+
+    loop, keep = group[0].loop, group[0].keep
+    count = max(trial.replicates(family, limit) for trial in group)
+    if keep == "passage":
+        return {
+            id(trial): trial.judge(
+                first_passage(loop, count, observable=trial.observable, engine="exact")[trial.observable],
+                family,
+            )
+            for trial in group
+        }
+    names = list(dict.fromkeys(trial.observable for trial in group))
+    steps = sorted({g for trial in group for g in trial.generations})
+    dataset = simulate(loop, steps, count, observables=names, keep=keep)
+    return {
+        id(trial): trial.judge(dataset[trial.observable].sel(generation=list(trial.generations)), family)
+        for trial in group
+    }
+
+
+def _row(claim: Claim, outcomes: Sequence[Outcome], family: int) -> Row:
+    def total(name: str) -> int:
+        return sum(getattr(outcome, name) for outcome in outcomes)
+
+    if total("disagreements"):
+        verdict = DISAGREES
+    elif total("untestable") or not total("tested"):
+        verdict = NOT_TESTABLE
+    else:
+        verdict = TOOTHLESS if total("missed") else AGREES
+    return Row(
+        claim=claim.id,
+        observable=claim.observable,
+        status=claim.status,
+        check=claim.check,
+        cases=len(outcomes),
+        comparisons=total("comparisons"),
+        tested=total("tested"),
+        replicates=max((outcome.replicates for outcome in outcomes), default=0),
+        largest_z=max((outcome.largest_z for outcome in outcomes), default=0.0),
+        threshold=alarm_threshold(family),
+        control=not total("missed"),
+        verdict=verdict,
+    )

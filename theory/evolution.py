@@ -10,8 +10,20 @@ from decimal import Decimal
 from itertools import groupby
 
 from theory.closure import Monomial, Polynomial, Rows, Step, applied, closed, composed, rows
-from theory.loop import Loop, MaximumLikelihood, sample_sizes
+from theory.loop import Gaussian, Loop, LoopError, MaximumLikelihood, sample_sizes
 from theory.precision import digits_needed, gaussian_step, truncated_step
+
+
+def models(loop: Loop) -> tuple[Gaussian, Gaussian]:
+    """The source and model 0.
+
+    Raises:
+        LoopError: if the source is a data set rather than a Gaussian.
+    """
+    source, first = loop.source, loop.first_model
+    if isinstance(source, Gaussian) and isinstance(first, Gaussian):
+        return source, first
+    raise LoopError("source", source, "put the Gaussian with the moments of the data in its place first")
 
 
 def is_synthetic(loop: Loop, generation: int) -> bool:
@@ -55,7 +67,7 @@ def segments(loop: Loop, last: int) -> Iterator[tuple[int, int, int, bool]]:
 
 def start(loop: Loop, monomials: Iterable[Monomial]) -> Polynomial:
     """The value of each monomial m^i sigma^j l^k at the model the loop starts from."""
-    source, first = loop.source, loop.first_model
+    source, first = models(loop)
     variance = Decimal(first.variance) / Decimal(source.variance)
     offset = (Decimal(first.mean) - Decimal(source.mean)) / Decimal(source.variance).sqrt()
     width, logarithm, one = variance.sqrt(), variance.ln(), Decimal(1)
@@ -68,9 +80,9 @@ def start(loop: Loop, monomials: Iterable[Monomial]) -> Polynomial:
 def needed_digits(loop: Loop, last: int) -> int:
     """Digits for this loop's moments up to generation `last`."""
     sizes = [loop.data.n] if isinstance(loop.data.n, int) else sample_sizes(loop.data.n, last)
-    unit = loop.source.variance**0.5
-    first = loop.first_model
-    offset = abs(first.mean / unit - loop.source.mean / unit)
+    source, first = models(loop)
+    unit = source.variance**0.5
+    offset = abs(first.mean / unit - source.mean / unit)
     lengths = [1 + offset, first.variance**0.5 / unit, variance_factor(loop) ** 0.5]
     return digits_needed(max(sizes), lengths)
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from theory.closure import Polynomial, powers
-from theory.evolution import expectations, needed_digits
+from theory.evolution import expectations, models, needed_digits
 from theory.loop import Loop, sample_sizes
 from theory.precision import context, log
 from theory.result import Statistic, unknown
@@ -133,7 +133,7 @@ def central(raw: Sequence[Any]) -> list[Any]:
 
 def in_units(loop: Loop, name: str, moments: Sequence[Decimal]) -> list[float]:
     """Mean and central moments in the source's units, from those in units of its standard deviation."""
-    form, variance = FORMS[name], loop.source.variance
+    form, variance = FORMS[name], models(loop)[0].variance
     unit = Decimal(variance).sqrt() ** form.length / form.denominator
     scaled = [moment * unit**r for r, moment in enumerate(moments, start=1)]
     if name == "log_variance":

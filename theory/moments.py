@@ -14,6 +14,7 @@ import sympy as sp
 
 from theory.closure import Monomial, closed
 from theory.evolution import fit
+from theory.fit_law import GaussianStep
 from theory.loop import Loop, LoopError, is_symbolic
 from theory.precision import context
 from theory.recursion import Kind, N, T, constants, expression, function_of_t, kind, solved
@@ -133,15 +134,13 @@ class Derivation:
                 for j in self.eigenvalues
                 if j and step.is_finite((0, j, 0))
             }
-            if self.kind.truncated:
+            if not isinstance(step, GaussianStep):
                 return rates
             drift = step.moment(0, 0, 1)
-            factor = step.factor
-            bounded = step.divisor / (step.nu * step.one)
             return rates | {
                 "drift of log sigma^2": float(drift),
-                "E sigma^2 bounded iff lambda <=": float(bounded),
-                "collapse almost surely iff lambda <": float(factor * (-drift).exp()),
+                "E[sigma^2] bounded iff lambda <=": step.divisor / step.nu,
+                "collapse almost surely iff lambda <": float(step.factor * (-drift).exp()),
             }
 
     def text(self) -> str:

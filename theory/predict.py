@@ -11,9 +11,10 @@ import numpy as np
 import xarray as xr
 
 from theory import observable as vocabulary
+from theory.evolution import models
 from theory.limits import limits
 from theory.line import statistics
-from theory.loop import Gaussian, Loop, LoopError, is_symbolic, sample_sizes
+from theory.loop import Loop, LoopError, is_symbolic, sample_sizes
 from theory.result import Statistic
 
 STATISTICS = ("mean", "variance")
@@ -32,9 +33,9 @@ class NoClosedFormError(ValueError):
 
 def available(loop: Loop, last: float = 1) -> tuple[str, ...]:
     """The names of everything measured on this loop, first passages included."""
-    if loop.source.is_scalar:
+    if models(loop)[0].is_scalar:
         return vocabulary.LINE + vocabulary.PASSAGES
-    degenerate = min(_sizes(loop, last)) <= loop.source.dimension
+    degenerate = min(_sizes(loop, last)) <= models(loop)[0].dimension
     absent = "log_det" if degenerate else "log_pseudo_det"
     return tuple(name for name in vocabulary.SPACE if name != absent) + vocabulary.PASSAGES
 
@@ -64,7 +65,7 @@ def predict(
     measured = [name for name in names if name not in vocabulary.PASSAGES]
     statistic = _statistics(loop, measured, finite, ended=finite != wanted)
     dataset = xr.Dataset(coords={"statistic": list(STATISTICS), "generation": np.array(wanted, dtype=float)})
-    axes = {} if loop.source.is_scalar else vocabulary.AXES
+    axes = {} if models(loop)[0].is_scalar else vocabulary.AXES
     for name in names:
         if name in vocabulary.PASSAGES:
             dims, result = ("statistic",), _passage(loop, name)
@@ -95,7 +96,7 @@ def _statistics(loop: Loop, names: Sequence[str], finite: Sequence[int], ended: 
     result = _finite(loop, names, finite) if finite else {}
     if not ended:
         return result
-    if not loop.source.is_scalar:
+    if not models(loop)[0].is_scalar:
         from theory.wishart import predict_observable
 
         final = {name: predict_observable(loop, name, [math.inf]) for name in names}
@@ -107,7 +108,7 @@ def _statistics(loop: Loop, names: Sequence[str], finite: Sequence[int], ended: 
 def _finite(
     loop: Loop, names: Sequence[str], generations: Sequence[int], highest: int = 2
 ) -> dict[str, Statistic]:
-    if loop.source.is_scalar:
+    if models(loop)[0].is_scalar:
         return statistics(loop, names, generations, highest)
     from theory.wishart import predict_observable
 
@@ -149,9 +150,9 @@ def _generations(generations: float | Iterable[float]) -> list[float]:
 
 
 def _check(loop: Loop) -> None:
-    if not isinstance(loop.source, Gaussian):
-        raise LoopError("source", loop.source, "put the Gaussian that matches the data in its place first")
-    values = [loop.source.mean, loop.source.variance, loop.data.n, loop.sampler.bias]
+    source, first = models(loop)
+    values = [source.mean, source.variance, first.mean, first.variance, loop.data.n]
+    values += [loop.sampler.bias, loop.sampler.truncate, loop.sampler.temperature]
     if any(is_symbolic(value) for value in values):
         raise LoopError("the loop", None, "numbers are needed here; theory.gaussian has the formulas")
 

@@ -301,4 +301,5 @@ def _advice(name: str, compared: Compared) -> dict[str, str]:
     other = "; log_variance has a light tail" if name in ("variance", "std", "variance_squared") else ""
     if np.isinf(needed).any():
         return {"advice": f"its tail is too heavy for any number of seeds{other}"}
-    return {"advice": f"its tail is too heavy for these seeds, {needed.max():.0f} would do{other}"}
+    count = f"{needed.max():,.0f}" if needed.max() < 1e12 else f"{needed.max():.1e}"
+    return {"advice": f"its tail is too heavy for these seeds, {count} would do{other}"}

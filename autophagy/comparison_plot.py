@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+import theory.predict
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 COLUMNS = 3
 SHOWN = 40
-"""Points drawn in a panel at most: more would hide the line."""
+"""Points drawn in a panel at most, on the line and beside it: more would hide it."""
 
 
 def draw_comparison(comparison: Comparison, path: str) -> None:
@@ -29,37 +31,51 @@ def draw_comparison(comparison: Comparison, path: str) -> None:
         for name, part in comparison.observables.items()
         if np.isfinite(part.agreement.mean.sample).any()
     }
-    rows = -(-len(drawn) // COLUMNS)
+    rows = max(-(-len(drawn) // COLUMNS), 1)
+    note = f"Lines: theory. Points: {comparison.seeds:,} seeds, 95% intervals; grey: not testable."
     with styled():
-        figure = Figure(figsize=(PAGE, 1.7 * max(rows, 1)), layout="constrained")
+        figure = Figure(figsize=(PAGE, 1.7 * rows + 0.4), layout="constrained")
         axes = figure.subplots(rows, COLUMNS, squeeze=False).ravel()
         for panel, (name, compared) in zip(axes, drawn.items(), strict=False):
-            _panel(panel, np.asarray(comparison.generations), name, compared)
+            _panel(panel, comparison, name, compared)
         for panel in axes[len(drawn) :]:
             panel.set_axis_off()
         figure.supxlabel("generation")
-        figure.suptitle(f"lines: theory; points: {comparison.seeds} seeds, 95% intervals")
+        figure.suptitle(note, fontsize="medium")
         write(path, lambda draft: figure.savefig(draft, format=Path(path).suffix[1:]))
 
 
-def _panel(axes: Axes, generations: np.ndarray, name: str, compared: Compared) -> None:
-    from paper_figs.style import BLUE, ORANGE, monte_carlo, theory
+def _panel(axes: Axes, comparison: Comparison, name: str, compared: Compared) -> None:
+    from jaxsim.verdict import NOT_TESTABLE
+    from paper_figs.style import BLUE, GREY, ORANGE, monte_carlo
+    from paper_figs.style import theory as line
 
-    judged, sample = compared.agreement.mean, compared.sample
+    judged = compared.agreement.mean
     first = (Ellipsis, *(0,) * (judged.sample.ndim - 1))
-    predicted, mean = judged.theory[first], judged.sample[first]
-    if np.ndim(mean) == 0:  # a first passage
-        generations, predicted, mean = np.zeros(1), np.reshape(predicted, 1), np.reshape(mean, 1)
-        axes.set_xticks([])
-    error = 1.96 * np.sqrt(np.asarray(sample.variance) / np.asarray(sample.count))
-    error = np.reshape(error[first], mean.shape)
-    seen = np.unique(np.linspace(0, len(generations) - 1, SHOWN).round().astype(int))
-    seen = seen[np.isfinite(mean[seen]) & np.isfinite(error[seen])]
-    shown = np.isfinite(predicted)
-    if shown.sum() == 1:
-        axes.axhline(predicted[shown][0], color=BLUE)
-    elif shown.any():
-        theory(axes, generations[shown], predicted[shown], BLUE)
-    m, e = mean[seen], error[seen]
-    monte_carlo(axes, generations[seen], m, m - e, m + e, ORANGE, markersize=2.5)
+    error = 1.96 * np.sqrt(np.asarray(compared.sample.variance) / np.asarray(compared.sample.count))
+    mean, error, verdict = (np.atleast_1d(part[first]) for part in (judged.sample, error, judged.verdict))
     axes.set_title(name.replace("_", " "))
+    if judged.sample.ndim == 0:  # a first passage
+        steps = np.zeros(1)
+        axes.set_xticks([])
+        axes.axhline(float(judged.theory), color=BLUE)
+    else:
+        steps = np.asarray(comparison.generations)
+        grid, predicted = _curve(comparison, name)
+        line(axes, grid, predicted[first], BLUE)
+    seen = np.unique(np.linspace(0, len(steps) - 1, SHOWN).round().astype(int))
+    seen = seen[np.isfinite(mean[seen]) & np.isfinite(error[seen])]
+    for colour, chosen in ((ORANGE, verdict != NOT_TESTABLE), (GREY, verdict == NOT_TESTABLE)):
+        at = seen[chosen[seen]]
+        if at.size:
+            m, e = mean[at], error[at]
+            monte_carlo(axes, steps[at], m, m - e, m + e, colour, markersize=2.5)
+
+
+def _curve(comparison: Comparison, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Theory between the first generation and the last, more often than it was measured."""
+    last = comparison.generations[-1]
+    between = np.linspace(comparison.generations[0], last, SHOWN).round()
+    grid = sorted({*map(int, between), *comparison.generations})
+    predicted = theory.predict.predict(comparison.loop, grid, [name])[name].sel(statistic="mean")
+    return np.asarray(grid), np.asarray(predicted.values)

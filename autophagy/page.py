@@ -67,8 +67,8 @@ def page(verification: Verification) -> str:
 <p>{html.escape(verification.summary())}</p>
 <p class="soft">Every claim is about a generative model that is fitted to its own samples, generation after
 generation. Its closed form is compared with independent simulations: a z-test of every mean and variance, or
-an exact binomial test at stated quantiles of a law. The bar shows the largest |z| of a claim, full at the value
-that raises an alarm. The control repeats the tests with the theory moved by a twentieth of a standard
+an exact binomial test at stated quantiles of a law. The bar shows the largest |z| of a claim, full at the
+value that raises an alarm. The control repeats the tests with the theory moved by a twentieth of a standard
 deviation, and must raise an alarm in each of them.</p>
 <div class="scroll">
 <table>

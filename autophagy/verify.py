@@ -94,8 +94,8 @@ class Verification:
         good = sum(row.verdict == AGREES for row in self.rows)
         return (
             f"{good} of {len(self.rows)} claims agree with Monte Carlo. {self.comparisons} comparisons share "
-            f"a false-alarm rate of {FALSE_ALARM:g}; each sees an error of {RESOLUTION:g} standard deviations "
-            f"except with probability {FALSE_PASS:g}, and did when theory was moved by it."
+            f"a false-alarm rate of {FALSE_ALARM:g}; each sees an error of {RESOLUTION:g} standard "
+            f"deviations except with probability {FALSE_PASS:g}, and did when theory was moved by it."
         )
 
     def table(self) -> str:

@@ -1,0 +1,157 @@
+"""Replicates in blocks of a fixed size: a scan over generations inside, `lax.map` over blocks, `shard_map` over devices.
+
+XLA compiles another program, with other last bits, for another local shape. A block's shape never changes,
+so neither do its numbers: they are the same for any number of devices, of replicates, and for any
+split into calls. Reductions over blocks happen on the host, in block order (`jaxsim.summary`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.sharding import PartitionSpec as P
+
+from jaxsim import summary
+from jaxsim.random import generation_key
+
+CALL_BYTES = 2**25  # what one device hands back in one call, at most
+CALL_BLOCKS = 16
+
+
+class Kernel(NamedTuple):
+    """What one replicate does; hashable, so that equal kernels share a compiled program.
+
+    Attributes:
+        start: (fixed) -> state, model 0.
+        step: (fixed, step, key, replicate, state) -> state, one generation.
+        observe: (name, fixed, step, state) -> value.
+        names: what is observed.
+        block: replicates in a block.
+        keep: "summary" or "replicates".
+    """
+
+    start: Callable
+    step: Callable
+    observe: Callable
+    names: tuple[str, ...]
+    block: int
+    keep: str
+
+
+class Request(NamedTuple):
+    """The arguments of a run, all arrays.
+
+    Attributes:
+        fixed: what does not depend on the generation.
+        steps: per-generation parameters, [generation] in front.
+        key: the stream's key.
+        marks: generations observed, increasing.
+        seeds: replicates in all.
+    """
+
+    fixed: Any
+    steps: Any
+    key: Any
+    marks: Any
+    seeds: Any
+
+
+def _at(steps: Any, generation: Any) -> Any:
+    return jax.tree.map(lambda leaf: leaf[generation - 1], steps)
+
+
+def _block(kernel: Kernel, dense: bool, request: Request, block: Any) -> tuple[Any, ...]:
+    """All requested generations of one block: per observable [generation, 6 or block, ...]."""
+    replicates = block * np.uint32(kernel.block) + jnp.arange(kernel.block, dtype=jnp.uint32)
+    kept = replicates < request.seeds
+
+    def move(generation: Any, state: Any) -> Any:
+        key = generation_key(request.key, generation.astype(jnp.uint32))
+        step = _at(request.steps, generation)
+        advance = jax.vmap(lambda i, s: kernel.step(request.fixed, step, key, i, s))
+        return advance(replicates, state)
+
+    def look(generation: Any, state: Any) -> tuple[Any, ...]:
+        step = _at(request.steps, generation)
+        seen = (
+            jax.vmap(lambda s, n=n: kernel.observe(n, request.fixed, step, s))(state) for n in kernel.names
+        )
+        return tuple(summary.partial(y, kept) if kernel.keep == "summary" else y for y in seen)
+
+    def every(state: Any, generation: Any) -> tuple[Any, Any]:
+        # what is observed is the state that came in: it lies in memory, and is not computed again for each use
+        return move(generation + 1, state), look(generation, state)
+
+    def some(carry: tuple[Any, Any], mark: Any) -> tuple[Any, Any]:
+        generation, state = carry
+        state = lax.fori_loop(generation + 1, mark + 1, move, state)
+        return (mark, state), look(mark, state)
+
+    first = jax.tree.map(
+        lambda leaf: jnp.broadcast_to(leaf, (kernel.block, *leaf.shape)), kernel.start(request.fixed)
+    )
+    if not dense:
+        return lax.scan(some, (jnp.int32(0), first), request.marks)[1]
+    state, seen = lax.scan(every, move(request.marks[0], first), request.marks[:-1])
+    last = look(request.marks[-1], state)
+    return jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), seen, last)
+
+
+@lru_cache(maxsize=64)
+def program(kernel: Kernel, dense: bool, capacity: int, devices: tuple[jax.Device, ...]) -> Callable:
+    """The compiled run of up to `capacity` blocks on each device.
+
+    It takes (request, first block, blocks wanted on each device [device]) and returns per observable
+    [device * capacity, generation, ...]; rows beyond the wanted are zero. One compilation serves all seeds,
+    keys, sample sizes and numbers of blocks.
+    """
+
+    def local(request: Request, first: Any, wanted: Any) -> tuple[Any, ...]:
+        run = lambda block: _block(kernel, dense, request, block)  # noqa: E731
+        shapes = jax.eval_shape(run, jnp.uint32(0))
+        empty = jax.tree.map(lambda s: jnp.zeros((capacity, *s.shape), s.dtype), shapes)
+
+        def one(k: Any, filled: Any) -> Any:
+            fresh = run(first[0] + k.astype(jnp.uint32))
+            return jax.tree.map(lambda all_, new: all_.at[k].set(new), filled, fresh)
+
+        return lax.fori_loop(0, wanted[0], one, empty)
+
+    mesh = jax.make_mesh((len(devices),), ("device",), (jax.sharding.AxisType.Auto,), devices=devices)
+    sharded = jax.shard_map(
+        local, mesh=mesh, in_specs=(P(), P("device"), P("device")), out_specs=P("device"), check_vma=False
+    )
+    return jax.jit(sharded)
+
+
+def run(
+    kernel: Kernel, dense: bool, request: Request, capacity: int, devices: tuple[jax.Device, ...]
+) -> Iterator[tuple[np.ndarray, tuple[np.ndarray, ...]]]:
+    """Call by call: (replicates in each block [block], per observable [block, generation, ...]), in block order."""
+    seeds = int(request.seeds)
+    blocks = -(-seeds // kernel.block)
+    compiled = program(kernel, dense, capacity, devices)
+    for begin in range(0, blocks, capacity * len(devices)):
+        share = _shares(min(blocks - begin, capacity * len(devices)), len(devices))
+        first = begin + np.cumsum([0, *share[:-1]])
+        out = compiled(request, first.astype(np.uint32), np.asarray(share, np.int32))
+        rows = np.concatenate([d * capacity + np.arange(n) for d, n in enumerate(share)])
+        counts = np.minimum(kernel.block, seeds - (begin + np.arange(len(rows))) * kernel.block)
+        yield counts, tuple(np.asarray(array)[rows] for array in out)
+
+
+def _shares(blocks: int, devices: int) -> list[int]:
+    return [blocks // devices + (d < blocks % devices) for d in range(devices)]
+
+
+def capacity(kernel: Kernel, dense: bool, request: Request) -> int:
+    """Blocks a device takes in one call, so that what comes back stays below `CALL_BYTES`."""
+    shapes = jax.eval_shape(lambda r: _block(kernel, dense, r, jnp.uint32(0)), request)
+    size = sum(int(np.prod(s.shape)) * s.dtype.itemsize for s in jax.tree.leaves(shapes))
+    return int(np.clip(CALL_BYTES // max(size, 1), 1, CALL_BLOCKS))

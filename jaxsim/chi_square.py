@@ -1,0 +1,127 @@
+"""The logarithm of a chi-square by inversion: a polynomial in a standard normal, fitted once on the host.
+
+If x is standard normal, Q(Phi(x)) has the law of chi2_nu, Q its quantile function. The map
+x -> log(Q(Phi(x)) / nu) is smooth, nearly linear for large nu, and a polynomial in x represents it on
+|x| <= 6.8 (`jaxsim.random` draws no larger normal): one piece, or below 19 degrees of freedom one on each side of 0. The worst error on
+that interval is below `FIT_ERROR` standard deviations of log chi2_nu, for every nu. Above `LARGEST_FITTED` the quantile is the Cornish-Fisher expansion
+to order nu^-2 (Cornish and Fisher 1938; Hill and Davis 1968, doi:10.1214/aoms/1177698251) in the cumulants
+psi^(r-1)(nu/2) of log chi2_nu.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+from scipy import special
+
+FIT_ERROR = 1e-9
+LARGEST_FITTED = 50_000
+EDGE = 6.8
+
+# (from this nu on, pieces, degree); the errors are tested
+_FITS = ((1, 2, 26), (2, 2, 22), (5, 2, 18), (9, 2, 14), (19, 1, 16), (40, 1, 12), (99, 1, 10), (1000, 1, 8))
+
+
+class LogChiSquare(NamedTuple):
+    """Polynomials for several nu.
+
+    Attributes:
+        centre: E log(chi2_nu / nu), [nu]; what the polynomials give is the deviation from it.
+        rows: [nu, 3 + 2 * (degree + 1)]: the centre of the left and right piece, the reciprocal of their
+            half-width, then the coefficients of both, highest power first.
+    """
+
+    centre: np.ndarray
+    rows: np.ndarray
+
+
+def fit(degrees_of_freedom: np.ndarray) -> LogChiSquare:
+    """The polynomials for these degrees of freedom, which are distinct whole numbers of at least 1."""
+    nu = np.asarray(degrees_of_freedom, float)
+    kinds = np.searchsorted([start for start, _, _ in _FITS], nu, side="right") - 1
+    large = nu > LARGEST_FITTED
+    degree = max([_FITS[kind][2] for kind in np.unique(kinds)])
+    rows = np.zeros((len(nu), 3 + 2 * (degree + 1)))
+    for kind in np.unique(kinds[~large]):
+        members = np.flatnonzero((kinds == kind) & ~large)
+        _, pieces, order = _FITS[kind]
+        half = EDGE / pieces
+        rows[members, 2] = 1 / half if pieces == 2 else 1
+        for side in range(2):
+            middle = (half if side else -half) if pieces == 2 else 0.0
+            rows[members, side] = middle
+            coefficients = _interpolate(nu[members], middle, half, order)
+            if pieces == 1:
+                coefficients = coefficients / half ** np.arange(order, -1, -1)
+            first = 3 + side * (degree + 1)
+            rows[members, first + degree - order : first + degree + 1] = coefficients
+    if large.any():
+        rows[large, 2] = 1
+        coefficients = _cornish_fisher(nu[large])
+        for side in range(2):
+            last = 3 + (side + 1) * (degree + 1)
+            rows[large, last - 6 : last] = coefficients
+    return LogChiSquare(log_mean(nu), rows)
+
+
+def log_mean(nu: np.ndarray) -> np.ndarray:
+    """E log(chi2_nu / nu) = psi(nu/2) - log(nu/2); its asymptotic series where the difference would cancel."""
+    a = np.asarray(nu, float) / 2
+    series = -(1 / (2 * a) + 1 / (12 * a**2) - 1 / (120 * a**4) + 1 / (252 * a**6))
+    return np.where(a > 50, series, special.digamma(a) - np.log(a))
+
+
+def deviation(row: Float[Array, "*nu row"], x: Float[Array, "*nu"]) -> Float[Array, "*nu"]:
+    """log(chi2_nu / nu) minus its mean, where x is standard normal."""
+    degree = (row.shape[-1] - 3) // 2 - 1
+    left = x < 0
+    u = (x - jnp.where(left, row[..., 0], row[..., 1])) * row[..., 2]
+    value = jnp.zeros_like(x)
+    for power in range(degree + 1):
+        value = value * u + jnp.where(left, row[..., 3 + power], row[..., 4 + degree + power])
+    return value
+
+
+def quantile(nu: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """log(Q(Phi(x)) / nu) - E log(chi2_nu / nu), from SciPy's incomplete gamma functions."""
+    a = nu / 2
+    below = special.gammaincinv(a, special.ndtr(np.minimum(x, 0)))
+    above = special.gammainccinv(a, special.ndtr(-np.maximum(x, 0)))
+    return np.log(np.where(x < 0, below, above) / a) - log_mean(nu)
+
+
+def _interpolate(nu: np.ndarray, middle: float, half: float, degree: int) -> np.ndarray:
+    """Coefficients in (x - middle) / half, highest first, of the interpolant at Chebyshev nodes."""
+    count = 2 * (degree + 1)
+    angle = np.pi * (np.arange(count) + 0.5) / count
+    values = quantile(nu[:, None], middle + half * np.cos(angle))
+    cosines = np.cos(np.arange(degree + 1)[:, None] * angle) * (2 / count)
+    cosines[0] /= 2
+    chebyshev = values @ cosines.T
+    to_powers = np.zeros((degree + 1, degree + 1))
+    for k in range(degree + 1):
+        to_powers[k, : k + 1] = np.polynomial.chebyshev.cheb2poly(np.eye(degree + 1)[k, : k + 1])
+    return (chebyshev @ to_powers)[:, ::-1]
+
+
+def _cornish_fisher(nu: np.ndarray) -> np.ndarray:
+    """Coefficients of x^5, ..., 1 of the Cornish-Fisher quantile of log chi2_nu, minus its mean.
+
+    With k_r the standardised cumulants, of order nu^(-(r-2)/2); own derivation with SymPy, which agrees with
+    Hill and Davis to the order they print.
+    """
+    spread = np.sqrt(special.polygamma(1, nu / 2))
+    a, b, c, d = (special.polygamma(r - 1, nu / 2) / spread**r for r in (3, 4, 5, 6))
+    descending = (
+        -7 * a**4 / 216 + 7 * a**2 * b / 144 - a * c / 90 - b**2 / 128 + d / 720,
+        a**3 / 27 - a * b / 24 + c / 120,
+        b / 24 - a**2 / 18 + 211 * a**4 / 972 - 103 * a**2 * b / 288 + 17 * a * c / 180 + b**2 / 16 - d / 72,
+        a / 6 - 53 * a**3 / 324 + 5 * a * b / 24 - c / 20,
+        1 + 5 * a**2 / 36 - b / 8
+        - 1511 * a**4 / 7776 + 107 * a**2 * b / 288 - 7 * a * c / 60 - 29 * b**2 / 384 + d / 48,
+        -a / 6 + 17 * a**3 / 324 - a * b / 12 + c / 40,
+    )  # fmt: skip
+    return np.stack(descending, axis=-1) * spread[:, None]

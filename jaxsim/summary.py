@@ -1,0 +1,116 @@
+"""Additive summaries: count, mean and central moments up to the fourth; merging is `+`.
+
+A block of replicates is reduced on the device in two passes (its mean, then powers of deviations scaled by the largest of them,
+so that neither 1e-30 nor 1e30 loses its fourth power in float32). Blocks are merged on the host in float64,
+in block order, by the formulas of Chan, Golub and LeVeque (1979) and Pébay (2008, SAND2008-6212).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import reduce
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+STATISTICS = ("count", "mean", "variance", "third", "fourth", "standard_error")
+PARTIALS = 6  # numbers a block is reduced to
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Moments of a batch of replicates, elementwise over arrays of one shape.
+
+    Attributes:
+        count: replicates.
+        mean: their mean.
+        second, third, fourth: sums of the powers of the deviations from it.
+    """
+
+    count: np.ndarray
+    mean: np.ndarray
+    second: np.ndarray
+    third: np.ndarray
+    fourth: np.ndarray
+
+    def __add__(self, other: Summary) -> Summary:
+        a, b = self, other
+        with np.errstate(all="ignore"):
+            n = a.count + b.count
+            d, p, q = b.mean - a.mean, a.count / n, b.count / n
+            merged = (
+                a.mean + d * q,
+                a.second + b.second + d**2 * (a.count * q),
+                a.third + b.third + d**3 * (a.count * q * (p - q)) + 3 * d * (p * b.second - q * a.second),
+                a.fourth
+                + b.fourth
+                + d**4 * (a.count * q * (p * p - p * q + q * q))
+                + 6 * d**2 * (p * p * b.second + q * q * a.second)
+                + 4 * d * (p * b.third - q * a.third),
+            )
+        return Summary(n, *map(_beyond, merged))
+
+    def scaled(self, factor: float, shift: np.ndarray | float = 0.0) -> Summary:
+        """The summary of shift + factor * (what was summarised)."""
+        with np.errstate(all="ignore"):
+            moments = (self.second, self.third, self.fourth)
+            powers = (m * factor**k for k, m in enumerate(moments, start=2))
+            return Summary(self.count, *map(_beyond, (self.mean * factor + shift, *powers)))
+
+    def statistics(self) -> np.ndarray:
+        """The rows named in `STATISTICS`: central moments, the variance with divisor count - 1."""
+        n = self.count
+        with np.errstate(all="ignore"):
+            # one replicate has no spread to speak of: its variance and standard error are infinite
+            variance = np.where(n > 1, self.second / np.maximum(n - 1, 1), np.inf)
+            rows = (n, self.mean, variance, self.third / n, self.fourth / n, np.sqrt(variance / n))
+        return np.stack(np.broadcast_arrays(*rows)).astype(float)
+
+    def take(self, index: slice) -> Summary:
+        """The part of every array that `index` selects."""
+        return Summary(*(getattr(self, field.name)[index] for field in fields(self)))
+
+
+def _beyond(value: np.ndarray) -> np.ndarray:
+    """What left the range of floating point is infinite; the sign is kept where there is one."""
+    return np.where(np.isnan(value), np.inf, value)
+
+
+def partial(values: Float[Array, block *axes], kept: Bool[Array, " block"]) -> Float[Array, 6 *axes]:
+    """Mean, largest deviation, and sums of the scaled deviations' first four powers, over the kept."""
+    kept = kept.reshape(-1, *(1 for _ in values.shape[1:]))
+    count = jnp.maximum(jnp.sum(kept), 1).astype(values.dtype)
+    mean = _fold(jnp.where(kept, values, 0) / count)
+    deviation = jnp.where(kept, values - mean, 0)
+    largest = _fold(jnp.abs(deviation), jnp.maximum)
+    scaled = deviation * jnp.where(largest > 0, 1 / largest, 0)
+    square = scaled * scaled
+    sums = (_fold(power) for power in (scaled, square, square * scaled, square * square))
+    return jnp.stack([mean, largest, *sums])
+
+
+def _fold(values: Array, combine=jnp.add) -> Array:
+    """Reduce axis 0 by halves: pairwise in rounding, and in vector instructions on a CPU."""
+    while len(values) > 16 and len(values) % 2 == 0:
+        half = len(values) // 2
+        values = combine(values[:half], values[half:])
+    return jnp.sum(values, axis=0) if combine is jnp.add else jnp.max(values, axis=0)
+
+
+def merge(partials: np.ndarray, counts: np.ndarray, *before: Summary) -> Summary:
+    """The blocks in [block, generation, 6, ...] added in block order to the summary before them, if any."""
+    return reduce(Summary.__add__, (*before, *map(_summary, partials, counts)))
+
+
+def _summary(partials: np.ndarray, count: int) -> Summary:
+    mean, largest, *sums = np.moveaxis(partials.astype(float), 1, 0)
+    with np.errstate(all="ignore"):
+        s1, s2, s3, s4 = (s * largest**k for k, s in enumerate(sums, start=1))
+        d = s1 / count  # the rounding of the block's mean
+        second = s2 - d * s1
+        third = s3 - 3 * d * s2 + 2 * d**2 * s1
+        fourth = s4 - 4 * d * s3 + 6 * d**2 * s2 - 3 * d**3 * s1
+    finite = np.isfinite(mean)
+    moments = (np.where(finite, _beyond(m), np.inf) for m in (second, third, fourth))
+    return Summary(np.full(mean.shape, float(count)), _beyond(mean + np.where(finite, d, 0)), *moments)

@@ -83,12 +83,12 @@ def first_passage(loop: Loop, h: float) -> Statistic:
 
 
 def asymptotic_mean(loop: Loop, h: float) -> float:
-    """E T for many small steps at lambda = 1 and a start at the source: an asymptotic formula, not a bound.
+    """E T for many small steps at lambda = 1, from the source: an asymptotic formula, not a bound.
 
-    [log(1/h) + s b - psi''(a) / (6 psi'(a))] / d + 1/4 with a = (n - 1)/2, s^2 = psi'(a) and d the drift down:
+    [log(1/h) + s b - psi''(a) / (6 psi'(a))] / d + 1/4 with a = (n - 1)/2, s^2 = psi'(a), d the drift down:
     Wald's identity, a normal step overshooting by s b + d/4 + o(d), b = -zeta(1/2) / sqrt(2 pi) = 0.5826
-    (Siegmund, 1985, Sequential Analysis, ch. X), and the correction for skewness. Within 0.016 of the quadrature
-    for n >= 5 and h = 1/2.
+    (Siegmund, 1985, Sequential Analysis, ch. X), and the correction for skewness. Within 0.016 of the
+    quadrature for n >= 5 and h = 1/2.
     """
     steps = walk(loop, 2)
     a = steps.degrees[0] / 2
@@ -186,7 +186,7 @@ class _FarField:
         coefficients = np.zeros(k + 1)
         for degree in range(k, 0, -1):
             term = Polynomial([0.0] * degree + [remaining.coef[degree - 1] / (self._drift * degree)])
-            coefficients[: degree + 1] += term.coef
+            coefficients[degree] += term.coef[degree]
             remaining = Polynomial((remaining - term + self._stepped(term)).coef[:degree])
         return Polynomial(coefficients)
 

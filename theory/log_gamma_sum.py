@@ -46,7 +46,7 @@ class LogGammaSum:
         """The third cumulant of S, sum_j psi''(a_j)."""
         return float(self.counts @ special.polygamma(2, self.shapes))
 
-    def log_transform(self, z: NDArray) -> NDArray:
+    def log_transform(self, z: ArrayLike) -> NDArray:
         """The logarithm of E e^{zS}, for Re z > -min a_j."""
         z = np.asarray(z)
         furthest = np.abs(z).max(initial=0.0)

@@ -4,10 +4,10 @@ Given the variances the mean is normal, so E exp(iu (mu_t - mu_0)) = Phi_1(u^2 s
 
     Phi_k(x) = exp(-lambda_k x / (2 n_k)) E Phi_{k+1}(lambda_k A_k x),   Phi_{t+1} = 1,
 
-A_k = chi2_{n_k - 1} / c_k (own derivation, R8; at t = 2 a normal plus a variance-gamma variable). In y = log x
-the expectation is a convolution with the density of log(lambda_k A_k), the same at every step when n is
-constant. Phi is analytic and at most 1 in |arg x| < pi/2, so the recursion is run on the ray x = e^{y + i TILT},
-on a uniform grid in y, with 16-point Lagrange interpolation between grid points.
+A_k = chi2_{n_k - 1} / c_k (own derivation, R8; at t = 2 a normal plus a variance-gamma variable). In
+y = log x the expectation is a convolution with the density of log(lambda_k A_k), the same at every step when
+n is constant. Phi is analytic and at most 1 in |arg x| < pi/2, so the recursion is run on the ray
+x = e^{y + i TILT}, on a uniform grid in y, with 16-point Lagrange interpolation between grid points.
 
 On that ray u = r e^{i TILT/2}, e^{iux} decays as well as it turns, and Gil-Pelaez's integral becomes
 

@@ -1,4 +1,5 @@
 import json
+from functools import cache
 
 import matplotlib
 import numpy as np
@@ -20,30 +21,30 @@ FALSE_ALARM = 1e-6  # of all the Monte Carlo points of a figure together, if the
 WRITTEN = 1e-8  # relative: the files hold nine significant digits
 
 
-@pytest.fixture(scope="module")
-def committed():
-    return {name: read(DATA / f"{name}.csv") for name in FIGURES}
+@cache
+def committed(name):
+    return read(DATA / f"{name}.csv")
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_a_figure_has_the_same_bytes_whenever_it_is_drawn(name, committed, tmp_path):
+def test_a_figure_has_the_same_bytes_whenever_it_is_drawn(name, tmp_path):
     draw = module(name).draw
     first, second = (
-        style.save(draw(committed[name]), tmp_path / folder, name, committed[name].description())
+        style.save(draw(committed(name)), tmp_path / folder, name, committed(name).description())
         for folder in ("once", "again")
     )
     assert [path.suffix for path in first] == [".pdf", ".png"]
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
     assert sorted(path.name for path in (tmp_path / "once").iterdir()) == [f"{name}.pdf", f"{name}.png"]
-    other = committed[name]
+    other = committed(name)
     fewer = Rows(other.provenance, other.where(n=100).records)
     changed = style.save(draw(fewer), tmp_path / "changed", name)
     assert changed[1].read_bytes() != first[1].read_bytes()
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_a_figure_fits_the_page_and_names_its_axes(name, committed):
-    figure = module(name).draw(committed[name])
+def test_a_figure_fits_the_page_and_names_its_axes(name):
+    figure = module(name).draw(committed(name))
     assert figure.get_figwidth() in (style.PAGE, style.COLUMN)
     for axes in figure.axes:
         if axes.axison and axes.lines:
@@ -53,15 +54,15 @@ def test_a_figure_fits_the_page_and_names_its_axes(name, committed):
         assert sum(bool(axes.get_ylabel()) for axes in figure.axes) >= 2
 
 
-def test_no_setting_of_the_user_reaches_a_figure(committed, tmp_path):
-    plain = style.save(digits_samples.draw(committed["digits_samples"]), tmp_path / "plain", "x")
+def test_no_setting_of_the_user_reaches_a_figure(tmp_path):
+    plain = style.save(digits_samples.draw(committed("digits_samples")), tmp_path / "plain", "x")
     with matplotlib.rc_context({"font.size": 20, "savefig.dpi": 40, "pdf.fonttype": 3}):
-        other = style.save(digits_samples.draw(committed["digits_samples"]), tmp_path / "other", "x")
+        other = style.save(digits_samples.draw(committed("digits_samples")), tmp_path / "other", "x")
     assert [path.read_bytes() for path in plain] == [path.read_bytes() for path in other]
 
 
-def test_fonts_are_embedded_as_truetype(committed, tmp_path):
-    pdf, _ = style.save(figure_two.draw(committed["mean_and_variance"]), tmp_path, "x")
+def test_fonts_are_embedded_as_truetype(tmp_path):
+    pdf, _ = style.save(figure_two.draw(committed("mean_and_variance")), tmp_path, "x")
     text = pdf.read_bytes()
     assert b"/CIDFontType2" in text or b"/TrueType" in text
     assert b"/Type3" not in text
@@ -108,19 +109,19 @@ def test_an_unknown_figure_is_refused():
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_the_rows_say_how_they_were_made(name, committed):
+def test_the_rows_say_how_they_were_made(name):
     path = DATA / f"{name}.csv"
     assert path.stat().st_size < 300_000
     head = json.loads(path.read_text().splitlines()[0].removeprefix("# "))
     assert set(head) == {"loops", "seed", "seeds", "versions"}
-    assert {from_mapping(loop).data.n for loop in head["loops"].values()} == set(committed[name].column("n"))
+    assert {from_mapping(loop).data.n for loop in head["loops"].values()} == set(committed(name).column("n"))
     assert {"jax", "jaxlib", "numpy", "scipy"} <= set(head["versions"])
     assert "/" not in path.read_text()
 
 
 @pytest.mark.parametrize("name", MOMENTS)
-def test_every_monte_carlo_point_has_an_error_bar_and_its_seeds(name, committed):
-    rows = committed[name]
+def test_every_monte_carlo_point_has_an_error_bar_and_its_seeds(name):
+    rows = committed(name)
     found = rows.where(kind="monte-carlo")
     assert found
     assert set(found.column("seeds")) == {rows.provenance["seeds"]}
@@ -129,8 +130,8 @@ def test_every_monte_carlo_point_has_an_error_bar_and_its_seeds(name, committed)
     assert {(row["low"], row["high"]) for row in rows.where(kind="exact").records} == {(None, None)}
 
 
-def test_figure_two_holds_what_its_docstring_says(committed):
-    rows = committed["mean_and_variance"]
+def test_figure_two_holds_what_its_docstring_says():
+    rows = committed("mean_and_variance")
     assert rows.provenance["seeds"] == 10_000
     for n, last in {100: 200, 10_000: 1000}.items():
         for observable in ("mean_error", "variance"):
@@ -143,8 +144,8 @@ def test_figure_two_holds_what_its_docstring_says(committed):
                 assert part.where(kind=kind, statistic="expectation")
 
 
-def test_the_digits_hold_what_their_docstrings_say(committed):
-    rows = committed["digits_collapse"]
+def test_the_digits_hold_what_their_docstrings_say():
+    rows = committed("digits_collapse")
     for n in (100, 1797):
         for observable in digits_collapse.EXPECTATIONS:
             exact = rows.where(n=n, observable=observable, statistic="expectation")
@@ -152,16 +153,16 @@ def test_the_digits_hold_what_their_docstrings_say(committed):
             assert rows.where(n=n, observable=observable, statistic="mean", testable="yes")
         rank = rows.where(n=n, observable="effective_rank")
         assert set(rank.column("statistic")) == {"mean", "ratio of expectations"}
-    samples = committed["digits_samples"]
+    samples = committed("digits_samples")
     assert set(samples.column("generation")) == {0, 1, 5, 20, 100, 200}
     assert {(row["n"], row["replicate"]) for row in samples.records} == set(digits_samples.RUNS)
 
 
-def test_the_images_of_one_model_become_one_image(committed):
+def test_the_images_of_one_model_become_one_image():
     """The pixels' mean variance among nine images: a factor of ten down at n = 100, not at n = 1,797."""
 
     def spread(n, replicate, generation):
-        part = committed["digits_samples"].where(n=n, replicate=replicate, generation=generation)
+        part = committed("digits_samples").where(n=n, replicate=replicate, generation=generation)
         pixels = np.array([[row[f"pixel_{k:02d}"] for k in range(64)] for row in part.records])
         return pixels.var(axis=0).mean()
 
@@ -196,8 +197,8 @@ def exact_figure_two(loop, rows):
 
 
 @pytest.mark.parametrize("n", [100, 10_000])
-def test_the_exact_curves_of_figure_two_are_the_theory(n, committed):
-    part = committed["mean_and_variance"].where(n=n)
+def test_the_exact_curves_of_figure_two_are_the_theory(n):
+    part = committed("mean_and_variance").where(n=n)
     pairs = list(exact_figure_two(figure_two.loop(n), Rows(part.provenance, part.records[::7])))
     assert pairs
     for row, value in pairs:
@@ -205,8 +206,8 @@ def test_the_exact_curves_of_figure_two_are_the_theory(n, committed):
 
 
 @pytest.mark.parametrize("n", digits_collapse.SIZES)
-def test_the_exact_curves_of_the_digits_are_the_theory(n, committed):
-    rows, generations = committed["digits_collapse"].where(n=n), range(1, 201)
+def test_the_exact_curves_of_the_digits_are_the_theory(n):
+    rows, generations = committed("digits_collapse").where(n=n), range(1, 201)
     closed = predict(resolve(digits_collapse.loop(n)), generations, digits_collapse.EXPECTATIONS)
     for observable in digits_collapse.EXPECTATIONS:
         curve = rows.where(observable=observable, statistic="expectation").column("value")
@@ -232,12 +233,12 @@ def scores(name, rows):
 
 
 @pytest.mark.parametrize("name", MOMENTS)
-def test_the_means_that_are_drawn_agree_with_the_theory(name, committed):
-    found = np.array(list(scores(name, committed[name])))
+def test_the_means_that_are_drawn_agree_with_the_theory(name):
+    found = np.array(list(scores(name, committed(name))))
     assert len(found) > 20
     limit = stats.norm.isf(FALSE_ALARM / (2 * len(found)))
     assert np.abs(found).max() < limit
-    moved = [dict(row) for row in committed[name].records]
+    moved = [dict(row) for row in committed(name).records]
     for row in moved:
         if row["observable"] in ("variance", "log_det") and row["kind"] == "monte-carlo":
             factor = row["n"] / (row["n"] - 1)  # the divisor n - 1 in place of n
@@ -245,7 +246,7 @@ def test_the_means_that_are_drawn_agree_with_the_theory(name, committed):
             if row["observable"] == "log_det":
                 shift = 61 * row["generation"] * np.log(factor)
             row.update(value=row["value"] + shift, low=row["low"] + shift, high=row["high"] + shift)
-    control = np.array(list(scores(name, Rows(committed[name].provenance, tuple(moved)))))
+    control = np.array(list(scores(name, Rows(committed(name).provenance, tuple(moved)))))
     assert np.abs(control).max() > limit
 
 

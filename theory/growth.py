@@ -1,7 +1,7 @@
 """How fast a schedule n_t grows, and hence whether the variance survives.
 
 The variance of the replace loop has a positive limit iff sum 1/n_t < inf; else it vanishes almost surely, for
-both estimators (Kakutani, 1948, doi:10.2307/1969123, on product martingales: the unbiased sigma_t^2 is one, and
+both estimators (Kakutani, 1948, doi:10.2307/1969123: the unbiased sigma_t^2 is a product martingale, and
 prod E sqrt(chi2_nu / nu) = 0 iff sum 1/n_t = inf; maximum likelihood differs by the factor prod (1 - 1/n_t)).
 """
 

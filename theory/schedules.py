@@ -1,22 +1,22 @@
 """What growing samples save: limits of the replace loop's expectations when n depends on t, at lambda = 1.
 
-Each expectation is a product over fits, or a sum of them (own derivation, R13): with s_t = sigma_t^2 and m_t the
-mean error,
+Each expectation is a product over fits, or a sum of them (own derivation, R13). With s_t = sigma_t^2 and m_t
+the mean error,
 
-                     maximum likelihood                   unbiased
-    E s_t / s_0      prod (1 - 1/n_k)                     1
-    E s_t^2 / s_0^2  prod (1 - 1/n_k^2)                   prod (n_k + 1)/(n_k - 1)
-    E (m_t - m_0)^2  s_0 - E s_t                          s_0 sum 1/n_k
+                     maximum likelihood       unbiased
+    E s_t / s_0      prod (1 - 1/n_k)         1
+    E s_t^2 / s_0^2  prod (1 - 1/n_k^2)       prod (n_k + 1)/(n_k - 1)
+    E (m_t - m_0)^2  s_0 - E s_t              s_0 sum 1/n_k
 
 For polynomial n_k a convergent product of ratios is one of gamma functions at the roots (Euler),
 
     prod_{k >= 1} prod_i (k - r_i)/(k - q_i) = prod_i Gamma(1 - q_i)/Gamma(1 - r_i),   sum r_i = sum q_i:
 
-n_k = n_1 k^2 gives sin(x)/x, sinh(x)/sin(x) and pi^2/(6 n_1), x = pi/sqrt(n_1). For n_k = n_1 r^{k-1} it is one
-of q-Pochhammer symbols (a; q) = prod_{k >= 0} (1 - a q^k) with q = 1/r. Whatever the form, sum 1/n_k = inf means
-collapse (`theory.growth`). E sigma_t and E log s_t are products and sums of E sqrt A and E log A,
-A = chi2_{n-1}/c, whose limits are summed numerically to 15 digits. With a bias lambda != 1 and growing samples,
-lambda alone decides what becomes of the variance.
+n_k = n_1 k^2 gives sin(x)/x, sinh(x)/sin(x) and pi^2/(6 n_1), x = pi/sqrt(n_1). For n_k = n_1 r^{k-1} it
+is one of q-Pochhammer symbols (a; q) = prod_{k >= 0} (1 - a q^k) with q = 1/r. Whatever the form,
+sum 1/n_k = inf means collapse (`theory.growth`). E sigma_t and E log s_t are products and sums of E sqrt A and
+E log A, A = chi2_{n-1}/c, whose limits are summed numerically to 15 digits. With a bias lambda != 1 and growing
+samples, lambda alone decides what becomes of the variance.
 """
 
 from __future__ import annotations

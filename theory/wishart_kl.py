@@ -54,34 +54,46 @@ def kl_to_source(path: Path, highest: int) -> list[NDArray[np.float64]]:
         cumulants[0] = cumulants[0] | {monomial("s"): Decimal(1)}
         moments = moments_from_cumulants(cumulants, highest)[1:]
         series = evaluated(moments, path, start, highest - 1)
-        mean = series[0, :, 0] + start.form(0) - d - logs[0] - sum(x.ln() for x in start.eigenvalues)
-        result = [mean / 2]
-        for k in range(2, highest + 1):
-            result.append(_central_with_log(series, logs, k) / 2**k)
-        return [path.settled(x) for x in result]
+        shift = start.form(0) - d - sum((x.ln() for x in start.eigenvalues), Decimal(0))
+        return [path.settled(x) for x in central_moments(series, logs, shift, -1)]
 
 
-def _central_with_log(series: Decimals, logs: Decimals, k: int) -> Decimals:
-    """The k-th central moment of Q - log det from the tilted moments of Q: [power, stop, power of theta]."""
-    stops = series.shape[1]
-    one = np.full((stops, k + 1), Decimal(0), object)
-    one[:, 0] = Decimal(1)
+def central_moments(series: Decimals, logs: Decimals, shift: Decimal, sign: int) -> list[Decimals]:
+    """Central moments of (Q + shift + sign log det) / 2 from tilted raw moments of Q.
+
+    Args:
+        series: [power - 1, stop, power of theta]: E_{nu + 2 theta} Q^power.
+        logs: cumulants of log det along the loop: [cumulant, stop].
+        shift: a constant.
+        sign: 1 or -1.
+    """
+    result = [(series[0, :, 0] + shift + sign * logs[0]) / 2]
+    for k in range(2, len(series) + 1):
+        result.append(_central_with_log(series, logs, k, sign) / 2**k)
+    return result
+
+
+def _central_with_log(series: Decimals, logs: Decimals, k: int, sign: int) -> Decimals:
+    """The k-th central moment of Q + sign log det, by powers j of the centred log det."""
     tilt = _exponential(logs, k)
-    expected = series[0, :, 0]
-    total = np.full(stops, Decimal(0), object)
-    for j in range(k + 1):  # E[(Q - E Q)^{k-j} D^j] is j! times a Taylor coefficient
-        power = k - j
-        centred = np.full((stops, j + 1), Decimal(0), object)
-        for i in range(power + 1):
-            moment = one if i == 0 else series[i - 1]
-            weight = comb(power, i) * (-1) ** (power - i)
-            factor = np.full(stops, Decimal(1), object)
-            for _ in range(power - i):
-                factor = factor * expected
-            width = min(j + 1, moment.shape[1])
-            centred[:, :width] = centred[:, :width] + (weight * factor)[:, None] * moment[:, :width]
+    total = np.full(series.shape[1], Decimal(0), object)
+    for j in range(k + 1):
+        centred = _centred(series, k - j, j)
         coefficient = sum(tilt[:, i] * centred[:, j - i] for i in range(j + 1))
-        total = total + (-1) ** j * comb(k, j) * factorial(j) * coefficient
+        total = total + sign**j * comb(k, j) * factorial(j) * coefficient
+    return total
+
+
+def _centred(series: Decimals, power: int, order: int) -> Decimals:
+    """Taylor coefficients 0..order of E_{nu + 2 theta}[(Q - E Q)^power], E Q that at theta = 0."""
+    stops = series.shape[1]
+    constant = np.full((stops, order + 1), Decimal(0), object)
+    constant[:, 0] = Decimal(1)
+    total, factor = np.full_like(constant, Decimal(0)), np.full(stops, Decimal(1), object)
+    for i in range(power, -1, -1):
+        moment = series[i - 1, :, : order + 1] if i else constant
+        total = total + (comb(power, i) * factor)[:, None] * moment
+        factor = -factor * series[0, :, 0]
     return total
 
 

@@ -280,3 +280,12 @@ def _entries(coefficients: list, matrix: NDArray, square: NDArray, k: int) -> ND
     return np.asarray(total)
 
 
+
+
+def ratio_of_means(path: Path, above: Monomial, below: Monomial) -> NDArray[np.float64]:
+    """The ratio of the expectations of two invariants of Sigma."""
+    matrix = covariance(path.loop.first_model)
+    with arithmetic(path):
+        start = Spectrum.of(matrix, np.zeros(len(matrix)))
+        first, second = evaluated([{above: Decimal(1)}, {below: Decimal(1)}], path, start)[..., 0]
+        return path.settled(first / second)

@@ -1,0 +1,328 @@
+"""Closed forms of every observable of the replace loop in d dimensions, in numbers.
+
+A fit to n points of N(mu, Sigma), drawn with covariance lambda Sigma and divided by c, gives
+
+    mu' = mu + (lambda Sigma / n)^{1/2} z,    Sigma' = (lambda / c) Sigma^{1/2} W Sigma^{1/2},
+
+z normal and W ~ Wishart_d(I, n - 1), independent. Nothing below asks for n > d, except where a determinant or
+an inverse is meant; schedules n_t, biases and starts away from the source are steps with other numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from theory import wishart_truncated
+from theory.loop import Gaussian, Loop, LoopError, Replace
+from theory.observable import AXES
+from theory.result import Statistic, unknown
+from theory.wishart_fits import Path, covariance, offset
+from theory.wishart_inverse import kl_from_source
+from theory.wishart_kl import kl_to_source
+from theory.wishart_logarithms import exponents, isotropic, log_det, log_pseudo_det, lyapunov
+from theory.wishart_moments import (
+    covariance_entries,
+    mean_error,
+    mean_error_vector,
+    ratio_of_means,
+    trace_polynomial,
+)
+from theory.wishart_wasserstein import small_noise
+
+Moments = list[NDArray[np.float64]]
+"""The mean, then central moments 2, 3, ...: each [generation, ...]."""
+
+ENTRIES = {
+    "mean_error": "M1",
+    "mean_error_squared": "M1",
+    "mean_error_fourth": "M1",
+    "variance": "M1",
+    "covariance": "M1",
+    "trace": "M1",
+    "log_det": "M2",
+    "trace_of_square": "M3",
+    "square_of_trace": "M3",
+    "effective_rank": "M3",
+    "lyapunov": "M4",
+    "eigenvalues": "M4",
+    "w2_squared": "M5",
+    "log_pseudo_det": "M6",
+    "kl_to_source": "M7",
+    "kl_from_source": "M7",
+}
+"""The catalogue's entry behind each observable."""
+
+TRUNCATED = (
+    "under truncation the Wishart law is lost; only invariant moments up to the second order close in d dimensions"
+)
+SCHEDULED = "the limit for growing samples has no closed form here"
+NO_RATIO = "the expectation of a ratio of traces has no closed form; `ratio_of_expectations` has the other ratio"
+NO_SPECTRUM = "moments of the ordered eigenvalues have no closed form for products of Wishart matrices"
+NO_PSEUDO_DET = "E log det(A^T Sigma_0 A) of a rank-deficient fit is known for an isotropic first model only"
+NO_W2 = "E tr (Sigma_0^{1/2} Sigma Sigma_0^{1/2})^{1/2} has no closed form"
+FIRST_ORDER = "to first order in tau = sum 1/n_t; the relative error is O((d + 1) tau)"
+
+COLLAPSING = ("variance", "covariance", "trace", "trace_of_square", "square_of_trace", "eigenvalues")
+
+
+def predict_observable(
+    loop: Loop, observable: str, generations: Iterable[float], highest: int = 4
+) -> Statistic:
+    """Mean, variance, third and fourth central moments of an observable (`theory.observable.SPACE`).
+
+    Args:
+        loop: numbers throughout, its source a vector.
+        observable: its name.
+        generations: numbers >= 1, infinity included: there, the limit of mean and variance.
+        highest: the last central moment wanted.
+
+    Raises:
+        LoopError: if a limit is asked for and the sample sizes are a list, which has an end.
+    """
+    path = Path.of(loop, list(generations))
+    if path.infinite.any() and isinstance(loop.data.n, tuple):
+        raise LoopError("data.n", list(loop.data.n), "a list of sample sizes ends: there is no limit at t = inf")
+    if path.infinite.any():
+        highest = min(highest, 2)
+    if path.truncated:
+        found = _truncated(path, observable, highest)
+    else:
+        found = FORMS[observable](path, highest)
+    if path.infinite.any() and not path.has_limit:
+        found = _with_growing_limit(path, observable, found)
+    return _with_almost_sure_limit(path, observable, found)
+
+
+def ratio_of_expectations(loop: Loop, generations: Sequence[float]) -> NDArray[np.float64]:
+    """E (tr Sigma_g)^2 / E tr Sigma_g^2: not the mean of the effective rank, but what M3 makes of it."""
+    path = Path.of(loop, generations)
+    if path.truncated:
+        found = wishart_truncated.expectations(path)
+        return path.settled(found["square_of_trace"] / found["trace_of_square"])
+    return ratio_of_means(path, ("s", "s"), ("ss",))
+
+
+def _statistic(path: Path, observable: str, moments: Moments, status="exact", reason=None) -> Statistic:
+    names = ("mean", "variance", "third", "fourth")
+    columns = dict(zip(names, moments, strict=False))
+    columns.setdefault("variance", np.full_like(moments[0], np.nan))
+    return Statistic(status=status, claim=f"gaussian.{ENTRIES[observable]}", reason=reason, **columns)
+
+
+def _unknown(path: Path, observable: str, reason: str) -> Statistic:
+    shape = (len(path.generations),) + (path.loop.source.dimension,) * len(AXES.get(observable, ()))
+    return unknown(shape, "none", f"gaussian.{ENTRIES[observable]}", reason)
+
+
+def _plain(observable: str, moments: Callable[[Path, int], Moments], status="exact"):
+    return lambda path, highest: _statistic(path, observable, moments(path, highest), status)
+
+
+def _diagonal(path: Path, highest: int) -> Moments:
+    return [np.diagonal(x, axis1=1, axis2=2).copy() for x in covariance_entries(path, highest)]
+
+
+def _log_det(path: Path, highest: int) -> Statistic:
+    moments = log_det(path, highest)
+    if (path.ranks == path.loop.source.dimension).any():
+        return _statistic(path, "log_det", moments, reason=_why_singular(path, 1))
+    return _statistic(path, "log_det", moments, "infinite", _why_singular(path, 1))
+
+
+def _log_pseudo_det(path: Path, highest: int) -> Statistic:
+    if (path.ranks < path.loop.source.dimension).all() and not isotropic(path):
+        return _unknown(path, "log_pseudo_det", NO_PSEUDO_DET)
+    dropped = (path.ranks < path.loop.source.dimension).any() and not isotropic(path)
+    moments = log_pseudo_det(path, highest)
+    return _statistic(path, "log_pseudo_det", moments, reason=NO_PSEUDO_DET if dropped else None)
+
+
+def _lyapunov(path: Path, highest: int) -> Statistic:
+    reason = None
+    if (path.ranks < path.loop.source.dimension).any():
+        reason = "exponents beyond the rank are -inf: " + str(_why_singular(path, 1))
+    return _statistic(path, "lyapunov", lyapunov(path, highest), reason=reason)
+
+
+def _w2_squared(path: Path, highest: int) -> Statistic:
+    loop = path.loop
+    moments = small_noise(path, highest)
+    if loop.start is not None or any(fit.factor != 1 for fit, _ in path.runs):
+        moments = [np.full_like(x, np.nan) for x in moments]
+    finite_known = np.isfinite(moments[0]).any()
+    if path.has_limit:
+        moments = _w2_limit(path, moments)
+    if finite_known:
+        return _statistic(path, "w2_squared", moments, "asymptotic", FIRST_ORDER)
+    if path.infinite.all() and path.has_limit:
+        return _statistic(path, "w2_squared", moments)
+    condition = "; the small-noise expansion needs no bias, the source as start and (d + 1) sum 1/n_t < 1"
+    return replace(_statistic(path, "w2_squared", moments, "none"), reason=NO_W2 + condition)
+
+
+def _w2_limit(path: Path, moments: Moments) -> Moments:
+    """E|mu - mu_0|^2 + tr Sigma_0 in the limit (`theory.wishart_wasserstein`)."""
+    if path.truncated:
+        spread = wishart_truncated.central_moments(path, "mean_error_squared")[0]
+    else:
+        spread = mean_error(path, 1, 1)[0]
+    total = spread + np.trace(covariance(path.loop.source))
+    mean = np.where(path.infinite, total, moments[0])
+    return [mean, *(np.where(path.infinite, np.nan, x) for x in moments[1:])]
+
+
+def _first_below(path: Path, least: int) -> float:
+    """The first generation fitted to fewer than `least` points; infinity if there is none."""
+    t = 0
+    for fit, count in path.runs:
+        if fit.n < least:
+            return t + 1
+        t += count
+    return np.inf
+
+
+def _why_singular(path: Path, excess: int) -> str | None:
+    """The condition n > d + excess - 1 that fails first, in words."""
+    d = path.loop.source.dimension
+    first = _first_below(path, d + excess)
+    if first == np.inf:
+        return None
+    n = next(fit.n for fit, _ in path.runs if fit.n < d + excess)
+    if n <= d:
+        return f"n is {n} at generation {first}, not above d = {d}: the covariance has rank {n - 1} from there on"
+    return f"n is {n} at generation {first}: E tr Sigma^-1 is finite only for n > d + 2 = {d + 2}"
+
+
+def _divergence(observable: str, moments: Callable[[Path, int], Moments], least: Callable[[int, int], int]):
+    """A divergence whose k-th moment is finite while every n >= least(d, k)."""
+
+    def form(path: Path, highest: int) -> Statistic:
+        d = path.loop.source.dimension
+        generations = np.array(path.generations)
+        finite = np.array(
+            [np.isfinite(generations) & (generations < _first_below(path, least(d, k + 1))) for k in range(highest)]
+        )
+        result = np.full((highest, len(generations)), np.inf)
+        for k in range(1, highest + 1):
+            some = finite[k - 1]
+            if some.any() and not (k < highest and np.array_equal(some, finite[k])):
+                result[:k, some] = moments(Path.of(path.loop, generations[some].tolist()), k)
+        reason = _why_singular(path, least(d, 1) - d)
+        nowhere = reason is not None and not finite[0].any()
+        return _statistic(path, observable, list(result), "infinite" if nowhere else "exact", reason)
+
+    return form
+
+
+FORMS: dict[str, Callable[[Path, int], Statistic]] = {
+    "mean_error": _plain("mean_error", mean_error_vector),
+    "mean_error_squared": _plain("mean_error_squared", lambda p, k: mean_error(p, 1, k)),
+    "mean_error_fourth": _plain("mean_error_fourth", lambda p, k: mean_error(p, 2, min(k, 2)), "recursion"),
+    "variance": _plain("variance", _diagonal),
+    "covariance": _plain("covariance", covariance_entries),
+    "trace": _plain("trace", lambda p, k: trace_polynomial(("s",), p, k)),
+    "trace_of_square": _plain("trace_of_square", lambda p, k: trace_polynomial(("ss",), p, k)),
+    "square_of_trace": _plain("square_of_trace", lambda p, k: trace_polynomial(("s", "s"), p, k)),
+    "log_det": _log_det,
+    "log_pseudo_det": _log_pseudo_det,
+    "effective_rank": lambda p, _: _unknown(p, "effective_rank", NO_RATIO),
+    "eigenvalues": lambda p, _: _unknown(p, "eigenvalues", NO_SPECTRUM),
+    "lyapunov": _lyapunov,
+    "w2_squared": _w2_squared,
+    "kl_to_source": _divergence("kl_to_source", kl_to_source, lambda d, _: d + 1),
+    "kl_from_source": _divergence("kl_from_source", kl_from_source, lambda d, k: d + 2 * k + 1),
+}
+"""Every observable in d dimensions, without truncation."""
+
+
+def _truncated(path: Path, observable: str, highest: int) -> Statistic:
+    """What is left of the closed forms when samples are truncated."""
+    names = ("trace", "mean_error_squared", "trace_of_square", "square_of_trace", "mean_error_fourth")
+    if observable in names:
+        moments = wishart_truncated.central_moments(path, observable)[:highest]
+        return _statistic(path, observable, moments, "recursion", TRUNCATED if len(moments) < 2 else None)
+    if observable in ("effective_rank", "eigenvalues"):
+        return FORMS[observable](path, highest)
+    if observable == "w2_squared" and path.infinite.all() and path.has_limit:
+        nothing = [np.full(len(path.generations), np.nan)] * 2
+        return _statistic(path, observable, _w2_limit(path, nothing))
+    if observable not in ("mean_error", "variance", "covariance"):
+        return _unknown(path, observable, TRUNCATED)
+    scale, spread = wishart_truncated.scales(path)
+    matrix = covariance(path.loop.first_model)
+    if observable == "mean_error":
+        mean = np.broadcast_to(offset(path.loop), (len(scale), len(matrix)))
+        return _statistic(path, observable, [mean.copy(), np.multiply.outer(spread, np.diag(matrix))])
+    mean = np.multiply.outer(scale, matrix if observable == "covariance" else np.diag(matrix))
+    return _statistic(path, observable, [mean], "exact", TRUNCATED)
+
+
+def _with_growing_limit(path: Path, observable: str, found: Statistic) -> Statistic:
+    """The limit for growing samples, where one dimension tells it: every entry scales as the line does (R13)."""
+    from theory.schedules import limit
+
+    loop = path.loop
+    start = None if loop.start is None else Gaussian(0.0, 1.0)
+    line = Loop(Gaussian(0.0, 1.0), Replace(loop.data.n), loop.estimator, loop.sampler, start)
+    matrix, b = covariance(loop.first_model), offset(loop)
+    forms = {
+        "variance": ("variance", np.diag(matrix), 0.0),
+        "covariance": ("variance", matrix, 0.0),
+        "trace": ("variance", np.trace(matrix), 0.0),
+        "mean_error_squared": ("mean_error_squared", np.trace(matrix), b @ b),
+    }
+    mean = np.array(found.mean)
+    if observable == "mean_error":
+        mean[path.infinite] = b
+    elif observable in forms:
+        name, factor, shift = forms[observable]
+        value = limit(line, name)
+        if value is not None:
+            mean[path.infinite] = _multiple(value, factor) + shift
+    elif observable in ("log_det", "kl_to_source", "kl_from_source"):
+        value = limit(line, "log_variance")
+        collapsed = value is not None and value == -np.inf
+        known = -np.inf if observable == "log_det" else np.inf
+        singular = found.status == "infinite"
+        mean[path.infinite] = known if collapsed or singular else np.nan
+    variance = np.array(found.variance)
+    variance[path.infinite] = np.nan
+    missing = np.isnan(mean[path.infinite]).any()
+    if not missing:
+        return replace(found, mean=mean, variance=variance, claim="gaussian.R13" if path.infinite.all() else found.claim)
+    status = "none" if path.infinite.all() else found.status
+    return replace(found, mean=mean, variance=variance, status=status, reason=SCHEDULED)
+
+
+def _multiple(value: float, factor: NDArray) -> NDArray:
+    """value * factor, 0 where the factor is 0 even if the value is infinite."""
+    return np.where(np.asarray(factor) == 0, 0.0, value * np.where(np.asarray(factor) == 0, 1.0, factor))
+
+
+def _with_almost_sure_limit(path: Path, observable: str, found: Statistic) -> Statistic:
+    """Adds the limit of almost every run at t = inf where it is a constant other than the mean's limit."""
+    if not path.has_limit or observable not in (*COLLAPSING, "effective_rank"):
+        return found
+    if path.truncated:  # E log < log E <= 0 in every direction, by Jensen's inequality
+        rates = np.full(path.loop.source.dimension, -1.0)
+    else:
+        rates = exponents(path)
+    sure = np.full_like(found.mean, np.nan)
+    sure[path.infinite] = _almost_surely(observable, rates, path.truncated, sure[path.infinite])
+    differs = ~np.isnan(sure) & (sure != found.mean)
+    return replace(found, almost_surely=np.where(differs, sure, np.nan)) if differs.any() else found
+
+
+def _almost_surely(observable: str, rates: NDArray, truncated: bool, shape: NDArray) -> NDArray:
+    if observable == "effective_rank":
+        return np.full_like(shape, np.nan if truncated else 1.0)
+    if observable == "eigenvalues":
+        return np.broadcast_to(np.where(rates < 0, 0.0, np.where(rates > 0, np.inf, np.nan)), shape.shape)
+    if rates[0] < 0:
+        return np.zeros_like(shape)
+    grows = rates[0] > 0 and observable != "covariance"
+    return np.full_like(shape, np.inf if grows else np.nan)

@@ -112,7 +112,7 @@ def _finite(
         return statistics(loop, names, generations, highest)
     from theory.wishart import predict_observable
 
-    return {name: predict_observable(loop, name, list(generations)) for name in names}
+    return {name: predict_observable(loop, name, list(generations), highest) for name in names}
 
 
 def _joined(early: Statistic, final: Statistic) -> Statistic:

@@ -221,7 +221,7 @@ def _divergence(observable: str, moments: Callable[[Path, int], Moments], least:
 FORMS: dict[str, Callable[[Path, int], Statistic]] = {
     "mean_error": _plain("mean_error", mean_error_vector),
     "mean_error_squared": _plain("mean_error_squared", lambda p, k: mean_error(p, 1, k)),
-    "mean_error_fourth": _plain("mean_error_fourth", lambda p, k: mean_error(p, 2, min(k, 2)), "recursion"),
+    "mean_error_fourth": _plain("mean_error_fourth", lambda p, k: mean_error(p, 2, k), "recursion"),
     "variance": _plain("variance", _diagonal),
     "covariance": _plain("covariance", covariance_entries),
     "trace": _plain("trace", lambda p, k: trace_polynomial(("s",), p, k)),

@@ -6,9 +6,9 @@ A = chi2_nu / c, and moves its mean by sigma sqrt(lambda/n) Z, independently (Co
     sigma_t^2 = lambda A_t sigma_{t-1}^2,      mu_t = mu_{t-1} + sqrt(lambda/n) sigma_{t-1} Z_t.
 
 Where the first fit is to real data that lambda does not act on, the walk is that of a source of variance
-sigma_0^2 / lambda: every formula holds with that initial variance. The loop is Shumailov et al.'s (2024,
-doi:10.1038/s41586-024-07566-y) and, with lambda, that of Alemohammad et al. (2023, arXiv:2307.01850); closed forms
-are own derivations unless a docstring says otherwise. `theory.moments` derives each of them again.
+sigma_0^2 / lambda: every formula holds with that initial variance. The loop is that of Shumailov et al.
+(2024, doi:10.1038/s41586-024-07566-y), with lambda that of Alemohammad et al. (2023, arXiv:2307.01850);
+closed forms are own derivations unless a docstring says otherwise. `theory.moments` derives them again.
 """
 
 from __future__ import annotations
@@ -246,3 +246,31 @@ FORMULAS = {
 def expectation(loop: Loop, observable: str, t: Expr) -> Expr:
     """E of `observable` after t >= 1 fits, for a loop that holds numbers or symbols."""
     return FORMULAS[observable](setting(loop), t)
+
+
+ERROR_P, ERROR_Q, ERROR_W, HALF, DRIFT = sp.symbols("p q W g L")
+_N, _T, _S0 = (
+    sp.Symbol("n", positive=True),
+    sp.Symbol("t", positive=True),
+    sp.Symbol("sigma_0", positive=True),
+)
+ABBREVIATIONS = {
+    ERROR_P: (1 - 1 / _N) ** _T,
+    ERROR_Q: (1 - 1 / _N**2) ** _T,
+    ERROR_W: ((_N + 1) / (_N - 1)) ** _T,
+}
+"""p, q and W; g stands for E sqrt(A) and L for E log A, A = chi2_nu / c."""
+UNBIASED_SAMPLER = {
+    "mean_error_squared": (_S0**2 * (1 - ERROR_P), _T * _S0**2 / _N),
+    "mean_error_fourth": (
+        3 * _S0**4 * ((2 * _N - 1) - (2 * _N + 1) * ERROR_Q + 2 * ERROR_P),
+        sp.Rational(3, 2) * _S0**4 * (_N - 1) / _N**2 * (_N * (ERROR_W - 1) - 2 * _T),
+    ),
+    "mean_variance_product": (
+        _S0**4 * (ERROR_Q - ERROR_P),
+        _S0**4 * (_N - 1) / (2 * _N) * (ERROR_W - 1),
+    ),
+    "w2_squared": (2 * _S0**2 * (1 - HALF**_T), _S0**2 * (2 + _T / _N - 2 * HALF**_T)),
+    "kl_to_source": (-_T * DRIFT / 2, (_T / _N - _T * DRIFT) / 2),
+}
+"""The short forms at lambda = 1, from the source: with divisor n, and unbiased (R6, R7, R9, R10)."""

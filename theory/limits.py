@@ -72,7 +72,7 @@ def limits(loop: Loop, observables: Sequence[str]) -> dict[str, Statistic]:
 
 def _limit(loop: Loop, name: str, sure: float | None) -> Statistic:
     if loop.sampler.truncate is not None and not is_polynomial(name):
-        nothing = unknown((1,), "none", claim(loop, name), NOT_POLYNOMIAL)
+        nothing = unknown((1,), "none", None, NOT_POLYNOMIAL)
         return nothing if sure is None else replace(nothing, almost_surely=np.array([sure]))
     moments = [_dominant(terms) for terms in _central_terms(loop, name)]
     mean, variance = in_units(loop, name, moments) + [np.inf] * (2 - len(moments))
@@ -142,5 +142,5 @@ def _scheduled(loop: Loop, name: str) -> Statistic:
     value = limit(loop, name)
     if value is None:
         reason = "the limit for these growing samples has no closed form here"
-        return unknown((1,), "none", claim(loop, name), reason)
+        return unknown((1,), "none", None, reason)
     return Statistic(np.array([float(value)]), np.array([np.nan]), "exact", "gaussian.R13")

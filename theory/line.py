@@ -100,7 +100,7 @@ def statistics(
         if name in numbers:
             result[name] = _statistic(loop, name, generations, numbers[name])
         else:
-            result[name] = unknown(shape, "none", claim(loop, name), NOT_POLYNOMIAL)
+            result[name] = unknown(shape, "none", None, NOT_POLYNOMIAL)
     return result
 
 

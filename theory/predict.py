@@ -71,11 +71,11 @@ def predict(
             dims, result = ("statistic",), _passage(loop, name)
         else:
             dims, result = ("statistic", "generation", *axes.get(name, ())), statistic[name]
-        attributes = {"status": result.status, "claim": result.claim}
-        if result.reason is not None:
-            attributes["reason"] = result.reason
-        if result.almost_surely is not None:
-            attributes["almost_surely"] = result.almost_surely
+        attributes = {
+            key: getattr(result, key)
+            for key in ("status", "claim", "reason", "almost_surely")
+            if getattr(result, key) is not None
+        }
         dataset[name] = (dims, np.stack([result.mean, result.variance]), attributes)
     return dataset
 

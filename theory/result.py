@@ -17,7 +17,7 @@ class Statistic:
         mean: per generation and trailing axes; nan where not known, infinite where it diverges.
         variance: likewise.
         status: how it is known.
-        claim: the id of the claim behind it.
+        claim: the id of the claim behind it, if there is one.
         reason: why there is no closed form, or which condition of finiteness fails.
         almost_surely: at t = inf, the limit of almost every run where it is a constant, else nan.
         third: third central moment, likewise, if known.
@@ -27,7 +27,7 @@ class Statistic:
     mean: np.ndarray
     variance: np.ndarray
     status: Status
-    claim: str
+    claim: str | None
     reason: str | None = None
     almost_surely: np.ndarray | None = None
     third: np.ndarray | None = None
@@ -41,6 +41,6 @@ class Statistic:
         return np.stack([self.mean, self.variance, third, fourth])
 
 
-def unknown(shape: tuple[int, ...], status: Status, claim: str, reason: str) -> Statistic:
+def unknown(shape: tuple[int, ...], status: Status, claim: str | None, reason: str) -> Statistic:
     """A statistic without numbers, and why."""
     return Statistic(np.full(shape, np.nan), np.full(shape, np.nan), status, claim, reason)

@@ -2,25 +2,8 @@
 
 from __future__ import annotations
 
-from theory.claim import Claim
 from theory.gaussian_claims import GAUSSIAN_LINE
+from theory.law_claims import GAUSSIAN_LAW
+from theory.wishart_claims import GAUSSIAN_SPACE
 
-
-def _collected() -> tuple[Claim, ...]:
-    claims: tuple[Claim, ...] = GAUSSIAN_LINE
-    try:
-        from theory.law_claims import GAUSSIAN_LAW
-
-        claims += GAUSSIAN_LAW
-    except ModuleNotFoundError:
-        pass
-    try:
-        from theory.wishart_claims import GAUSSIAN_SPACE
-
-        claims += GAUSSIAN_SPACE
-    except ModuleNotFoundError:
-        pass
-    return claims
-
-
-CLAIMS = _collected()
+CLAIMS = GAUSSIAN_LINE + GAUSSIAN_LAW + GAUSSIAN_SPACE

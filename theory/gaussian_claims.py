@@ -54,7 +54,7 @@ REPLACE = (
     ),
     _claim(
         "R2", "log_variance",
-        _mean(r"\log\sigma_t^2", rf"\log\sigma_0^2 + tL,\quad {DRIFT},\quad \mathrm{{Var}} = t\,\psi'(\nu/2)"),
+        _mean(r"\log\sigma_t^2", rf"\log\sigma_0^2 + tL,\quad {DRIFT};\quad \mathrm{{Var}} = t\psi'(\nu/2)"),
         OWN, f"{ANY}; the r-th cumulant is t psi^(r-1)(nu/2); {GROWING}", cases.LOGARITHM,
     ),
     _claim(
@@ -145,7 +145,7 @@ TEMPERATURE = "textbook: p^(1/T) of a normal has T times its variance"
 
 TRUNCATION = (
     "every n >= 2 and cut c_0, both divisors; v and mu_4 are moments of a standard normal within |z| < c_0,"
-    " v = 1 - 2 c_0 phi(c_0)/(2 Phi(c_0) - 1); a first fit to real data is not truncated unless the sampler says so"
+    " v = 1 - 2 c_0 phi(c_0)/(2 Phi(c_0) - 1); a first fit to real data is truncated only if the sampler says so"
 )
 FACTOR = r"v\nu/c"
 TRUNCATED = {
@@ -163,7 +163,7 @@ TRUNCATED = {
     "variance_squared": (
         _mean(
             r"\sigma_t^4",
-            r"\sigma_0^4 w^t,\quad w = \left[\tfrac1n\left(\mu_4-\tfrac{n-3}{n-1}v^2\right) + v^2\right](\nu/c)^2",
+            r"\sigma_0^4 w^t,\quad w = [\tfrac1n(\mu_4-\tfrac{n-3}{n-1}v^2) + v^2](\nu/c)^2",
         ),
         cases.TRUNCATED_HEAVY,
     ),

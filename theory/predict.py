@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import reduce
 from itertools import pairwise
 
 import numpy as np
@@ -61,9 +62,8 @@ def predict(
     names = available(loop, max((g for g in wanted if g < math.inf), default=1))
     if observables is not None:
         names = tuple(dict.fromkeys(_known(loop, name, names) for name in observables))
-    finite = [int(g) for g in wanted if g < math.inf]
     measured = [name for name in names if name not in vocabulary.PASSAGES]
-    statistic = _statistics(loop, measured, finite, ended=finite != wanted)
+    statistic = _statistics(loop, measured, wanted)
     dataset = xr.Dataset(coords={"statistic": list(STATISTICS), "generation": np.array(wanted, dtype=float)})
     axes = {} if models(loop)[0].is_scalar else vocabulary.AXES
     for name in names:
@@ -88,31 +88,22 @@ def central_moments(loop: Loop, observable: str, generations: Iterable[float]) -
     wanted = [int(g) for g in _generations(generations)]
     _check(loop)
     _known(loop, observable, available(loop, wanted[-1]))
-    return _finite(loop, [observable], wanted, highest=4)[observable].central_moments()
+    return _statistics(loop, [observable], wanted, highest=4)[observable].central_moments()
 
 
-def _statistics(loop: Loop, names: Sequence[str], finite: Sequence[int], ended: bool) -> dict[str, Statistic]:
-    """Statistics at the finite generations, followed by the limit at inf where `ended`."""
-    result = _finite(loop, names, finite) if finite else {}
-    if not ended:
-        return result
+def _statistics(
+    loop: Loop, names: Sequence[str], wanted: Sequence[float], highest: int = 2
+) -> dict[str, Statistic]:
+    """Statistics of each observable at the generations wanted, the limit at inf included."""
     if not models(loop)[0].is_scalar:
         from theory.wishart import predict_observable
 
-        final = {name: predict_observable(loop, name, [math.inf]) for name in names}
-    else:
-        final = limits(loop, names)
-    return {name: _joined(result[name], final[name]) if finite else final[name] for name in names}
-
-
-def _finite(
-    loop: Loop, names: Sequence[str], generations: Sequence[int], highest: int = 2
-) -> dict[str, Statistic]:
-    if models(loop)[0].is_scalar:
-        return statistics(loop, names, generations, highest)
-    from theory.wishart import predict_observable
-
-    return {name: predict_observable(loop, name, list(generations), highest) for name in names}
+        return {name: predict_observable(loop, name, wanted, highest) for name in names}
+    finite = [int(g) for g in wanted if g < math.inf]
+    parts = [statistics(loop, names, finite, highest)] if finite else []
+    if len(finite) < len(wanted):
+        parts.append(limits(loop, names))
+    return {name: reduce(_joined, (part[name] for part in parts)) for name in names}
 
 
 def _joined(early: Statistic, final: Statistic) -> Statistic:

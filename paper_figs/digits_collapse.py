@@ -17,7 +17,7 @@ weighted by tr Sigma^2.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ from matplotlib.patches import Patch
 from models.datasets import resolve, subspace
 from paper_figs import estimates, style
 from paper_figs.rows import Rows, merged, provenance
+from paper_figs.stages import Progress, stage
 from theory.loop import Images, Loop, MaximumLikelihood, Replace
 
 SIZES = (100, 1797)
@@ -69,14 +70,13 @@ def collect(
     *,
     sizes: tuple[int, ...] = SIZES,
     points: tuple[int, ...] = POINTS,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Rows:
     """Simulate `seeds` runs for each n, and evaluate the expectations."""
     parts = []
-    for n in sizes:
-        parts += [_exact(n, points[-1]), _simulated(n, points, seeds, seed)]
-        if progress:
-            progress(len(parts) // 2, len(sizes))
+    for index, n in enumerate(sizes):
+        told = stage(progress, index, len(sizes))
+        parts += [_exact(n, points[-1]), _simulated(n, points, seeds, seed, told)]
     loops = {f"n = {n}": loop(n) for n in sizes}
     return Rows(provenance(loops, seed, seeds), merged(parts))
 
@@ -104,11 +104,15 @@ def _exact(n: int, last: int) -> Iterator[dict[str, Any]]:
         yield _row(n, "effective_rank", "exact", "ratio of expectations", generation, value=float(value))
 
 
-def _simulated(n: int, points: tuple[int, ...], seeds: int, seed: int) -> Iterator[dict[str, Any]]:
+def _simulated(
+    n: int, points: tuple[int, ...], seeds: int, seed: int, progress: Progress | None
+) -> Iterator[dict[str, Any]]:
     from jaxsim.simulate import simulate
 
     gaussian = resolve(loop(n))
-    runs = simulate(gaussian, points, seeds, seed=seed, observables=MEASURED, keep="replicates")
+    runs = simulate(
+        gaussian, points, seeds, seed=seed, observables=MEASURED, keep="replicates", progress=progress
+    )
     log_det = float(np.log(subspace("digits").variances).sum())
     yield _row(n, "log_det", "exact", "source", 0, value=log_det)
     for observable in MEASURED:

@@ -8,7 +8,7 @@ Gaussian puts outside is drawn black or white.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from models.datasets import resolve, subspace
 from paper_figs import style
 from paper_figs.digits_collapse import loop
 from paper_figs.rows import Rows, merged, provenance
+from paper_figs.stages import Progress, stage
 
 RUNS = ((100, 0), (100, 1), (1797, 0))
 """The points a generation and the replicate of each strip."""
@@ -38,7 +39,7 @@ def collect(
     *,
     strips: tuple[tuple[int, int], ...] = RUNS,
     generations: tuple[int, ...] = GENERATIONS,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Rows:
     """Follow the runs and draw nine images from each model.
 
@@ -52,15 +53,19 @@ def collect(
     """
     sizes = sorted({n for n, _ in strips})
     parts = []
-    for done, n in enumerate(sizes, 1):
-        parts.append(_images(n, [run for size, run in strips if size == n], generations, seeds, seed))
-        if progress:
-            progress(done, len(sizes))
+    for index, n in enumerate(sizes):
+        replicates = [run for size, run in strips if size == n]
+        parts.append(_images(n, replicates, generations, seeds, seed, stage(progress, index, len(sizes))))
     return Rows(provenance({f"n = {n}": loop(n) for n in sizes}, seed, seeds), merged(parts))
 
 
 def _images(
-    n: int, replicates: list[int], generations: tuple[int, ...], seeds: int, seed: int
+    n: int,
+    replicates: list[int],
+    generations: tuple[int, ...],
+    seeds: int,
+    seed: int,
+    progress: Progress | None,
 ) -> Iterator[dict[str, Any]]:
     from jaxsim.simulate import simulate
 
@@ -72,6 +77,7 @@ def _images(
         seed=seed,
         observables=("mean_error", "covariance"),
         keep="replicates",
+        progress=progress,
     )
     for replicate in replicates:
         models = {0: (np.zeros(space.rank), np.diag(space.variances))}

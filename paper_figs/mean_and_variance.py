@@ -16,7 +16,7 @@ that of the exact law: later, the expectation is carried by runs too rare to be 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from matplotlib.figure import Figure
 
 from paper_figs import estimates, style
 from paper_figs.rows import Rows, merged, provenance
+from paper_figs.stages import Progress, stage
 from theory.loop import Gaussian, Loop, MaximumLikelihood, Replace
 
 GENERATIONS = {100: 200, 10_000: 1000}
@@ -54,14 +55,13 @@ def collect(
     seed: int = 0,
     *,
     generations: dict[int, int] = GENERATIONS,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Rows:
     """Simulate `seeds` runs for each n, and evaluate the laws they follow."""
     parts = []
-    for n, last in generations.items():
-        parts += [_exact(n, last), _simulated(n, last, seeds, seed)]
-        if progress:
-            progress(len(parts) // 2, len(generations))
+    for index, (n, last) in enumerate(generations.items()):
+        told = stage(progress, index, len(generations))
+        parts += [_exact(n, last), _simulated(n, last, seeds, seed, told)]
     loops = {f"n = {n}": loop(n) for n in generations}
     return Rows(provenance(loops, seed, seeds), merged(parts))
 
@@ -95,13 +95,17 @@ def _exact(n: int, last: int) -> Iterator[dict[str, Any]]:
                 yield _row(n, observable, "exact", "quantile", generation, p=p, value=float(value))
 
 
-def _simulated(n: int, last: int, seeds: int, seed: int) -> Iterator[dict[str, Any]]:
+def _simulated(
+    n: int, last: int, seeds: int, seed: int, progress: Progress | None
+) -> Iterator[dict[str, Any]]:
     from jaxsim.simulate import simulate
 
     halves = [round(last * k / (2 * POINTS)) for k in range(1, 2 * POINTS + 1)]
     path = range(max(1, last // 200), last + 1, max(1, last // 200))
     wanted = sorted({*halves, *path, 1})
-    runs = simulate(loop(n), wanted, seeds, seed=seed, observables=OBSERVABLES, keep="replicates")
+    runs = simulate(
+        loop(n), wanted, seeds, seed=seed, observables=OBSERVABLES, keep="replicates", progress=progress
+    )
     for observable, start in zip(OBSERVABLES, (0.0, 1.0), strict=True):
         samples = runs[observable].transpose("generation", "replicate")
         for replicate in range(min(RUNS, seeds)):

@@ -100,7 +100,7 @@ def _written(value: Any) -> str:
         return value
     if not math.isfinite(value):
         raise ValueError(f"a row holds {value}: leave it out, or say None")
-    return f"{value:.{DIGITS}g}"
+    return f"{value + 0.0:.{DIGITS}g}"  # so that -0.0 is written 0
 
 
 def _read(text: str) -> Any:

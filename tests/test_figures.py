@@ -48,7 +48,7 @@ def test_a_figure_fits_the_page_and_names_its_axes(name):
     assert figure.get_figwidth() in (style.PAGE, style.COLUMN)
     for axes in figure.axes:
         if axes.axison and axes.lines:
-            shared = [other for other in figure.axes if axes.get_shared_x_axes().joined(axes, other)]
+            shared = [axes, *axes.get_shared_x_axes().get_siblings(axes)]
             assert any(other.get_xlabel() for other in shared)
     if name in MOMENTS:
         assert sum(bool(axes.get_ylabel()) for axes in figure.axes) >= 2
@@ -266,7 +266,7 @@ def test_the_digits_can_be_collected_again(tmp_path):
     rows = digits_collapse.collect(
         seeds=30, seed=5, sizes=(100,), points=(1, 3), progress=lambda *x: seen.append(x)
     )
-    assert seen == [(1, 1)]
+    assert seen[-1] == (30, 30)
     closed = predict(resolve(digits_collapse.loop(100)), [1, 2, 3], ["trace"])["trace"].sel(statistic="mean")
     curve = rows.where(observable="trace", statistic="expectation").column("value")
     assert curve == pytest.approx(closed.to_numpy(), rel=1e-12)

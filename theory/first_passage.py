@@ -154,11 +154,12 @@ def _solve(shape: float, drift: float, begin: float, panels: int, nodes: int) ->
         far.polynomials.append(p + w[-1])
         remainders.append(w - w[-1])
     inner, outer, _ = expectation(np.array([begin]))
-    after = [0.0] + [
-        far.smoothed(far.polynomials[j])(begin)
-        + (inner @ remainders[j] - outer @ far.polynomials[j](below)).item()
-        for j in range(1, _ORDERS + 1)
-    ]
+    after = [0.0]
+    for p, w in zip(far.polynomials[1:], remainders[1:], strict=True):
+        if begin < panels * width / 2:  # the first step does not leave the panels upwards
+            after.append((inner @ (p(above) + w)).item())
+        else:
+            after.append(far.smoothed(p)(begin) + (inner @ w - outer @ p(below)).item())
     return np.array(
         [1 + sum(math.comb(k, j) * after[j] for j in range(1, k + 1)) for k in range(1, _ORDERS + 1)]
     )

@@ -29,10 +29,10 @@ _LAW_CASES = (
 )
 
 _CDF = (
-    r"P(\sigma_t^2 \le e^y) = \frac12 - \frac1\pi \int_0^\infty \frac{1}{u}\,\mathrm{Im}\Bigl[ e^{-iuy} \sigma_0^{2iu}"
-    r" \prod_{j \le t} \Bigl(\frac{2\lambda_j}{c_j}\Bigr)^{iu} \frac{\Gamma(\nu_j/2 + iu)}{\Gamma(\nu_j/2)}"
-    r" \Bigr] du"
-)  # fmt: skip
+    r"P(\sigma_t^2 \le e^y) = \frac12 - \frac1\pi \int_0^\infty \frac{1}{u}\,\mathrm{Im}\Bigl[ e^{-iuy}"
+    r" \sigma_0^{2iu} \prod_{j \le t} \Bigl(\frac{2\lambda_j}{c_j}\Bigr)^{iu}"
+    r" \frac{\Gamma(\nu_j/2 + iu)}{\Gamma(\nu_j/2)} \Bigr] du"
+)
 _RANGE = "all n >= 2, all t >= 1, any schedule of n and any lambda; samples not truncated"
 
 
@@ -85,7 +85,7 @@ _R11 = Claim(
     r" u(z) f(z - y)\,dz,\ f \text{ the density of } \log(\lambda \chi^2_\nu/c); \quad"
     r" E T = \frac{\log 2 + 0.5826 \sqrt{\psi'} - \psi''/6\psi'}{|\psi + \log(2/c)|} + \frac14 + o(1)",
     OWN + " (a renewal equation solved by Nystrom's method); expansion after Siegmund, 1985",
-    "constant n >= 2, log(lambda) + psi(nu/2) + log(2/c) < 0; the expansion for lambda = 1, psi at nu/2, large n",
+    "constant n >= 2, log(lambda) + psi(nu/2) + log(2/c) < 0; the expansion for lambda = 1 and large n",
     "passage",
     (
         Case(_loop(5, MLE), ()),

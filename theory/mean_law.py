@@ -87,7 +87,7 @@ class MeanLaw:
         return self._offset + self._scale * np.where(p < 0.5, -root, root)
 
     def _evaluate(self, x: NDArray) -> tuple[NDArray, NDArray]:
-        """Distribution function and density of |mean error| / scale, folded: P(error <= x) for x >= 0."""
+        """Distribution function and density of (mean error - offset) / scale, at x >= 0."""
         reach = max(float(x.max(initial=0.0)), 1.0)
         missing = math.ceil((self._y[0] - 2 * math.log(NEGLIGIBLE / reach)) / _SPACING)
         missing = max(missing, 0)
@@ -97,7 +97,7 @@ class MeanLaw:
         wave = np.exp(1j * x[..., None] * u) * phi
         turn = wave.imag.sum(-1) * _SPACING / 2
         density = (wave * u).real.sum(-1) * _SPACING / 2 / math.pi
-        return 0.5 + (TILT / 2 + turn) / math.pi, density
+        return np.clip(0.5 + (TILT / 2 + turn) / math.pi, 0.5, 1.0), density
 
 
 def mean_laws(walk: Walk, generations: Iterable[int]) -> dict[int, MeanLaw]:

@@ -14,9 +14,9 @@ For polynomial n_k a convergent product of ratios is one of gamma functions at t
 
 n_k = n_1 k^2 gives sin(x)/x, sinh(x)/sin(x) and pi^2/(6 n_1), x = pi/sqrt(n_1). For n_k = n_1 r^{k-1} it
 is one of q-Pochhammer symbols (a; q) = prod_{k >= 0} (1 - a q^k) with q = 1/r. Whatever the form,
-sum 1/n_k = inf means collapse (`theory.growth`). E sigma_t and E log s_t are products and sums of E sqrt A and
-E log A, A = chi2_{n-1}/c, whose limits are summed numerically to 15 digits. With a bias lambda != 1 and growing
-samples, lambda alone decides what becomes of the variance.
+sum 1/n_k = inf means collapse (`theory.growth`). E sigma_t and E log s_t are products and sums of E sqrt A
+and E log A, A = chi2_{n-1}/c, whose limits are summed numerically to 15 digits. With a bias lambda != 1 and
+growing samples, lambda alone decides what becomes of the variance.
 """
 
 from __future__ import annotations

@@ -145,7 +145,7 @@ TEMPERATURE = "textbook: p^(1/T) of a normal has T times its variance"
 
 TRUNCATION = (
     "every n >= 2 and cut c_0, both divisors; v and mu_4 are moments of a standard normal within |z| < c_0,"
-    " v = 1 - 2 c_0 phi(c_0)/(2 Phi(c_0) - 1); a first fit to real data is truncated only if the sampler says so"
+    " v = 1 - 2 c_0 phi(c_0)/(2 Phi(c_0) - 1); real data are truncated only if the sampler says so"
 )
 FACTOR = r"v\nu/c"
 TRUNCATED = {

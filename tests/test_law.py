@@ -141,13 +141,14 @@ def _moment(subject, t, power, furthest):
 def test_moments_of_the_mean(n, t):
     """E m^2 (R6) and E m^4 (R7), maximum likelihood.
 
-    The rounding 1e-13 of the distribution function enters multiplied by furthest^power.
+    A step's transforms of 2^12 points round by 12 units of 2^-52; the sum enters times furthest^power.
     """
     p, q = (1 - Fraction(1, n)) ** t, (1 - Fraction(1, n**2)) ** t
     second, fourth = float(1 - p), float(3 * ((2 * n - 1) - (2 * n + 1) * q + 2 * p))
     furthest = 25 * math.sqrt(second)
-    assert abs(_moment(loop(n), t, 2, furthest) - second) < 2e-13 * furthest**2
-    assert abs(_moment(loop(n), t, 4, furthest) - fourth) < 2e-13 * furthest**4
+    rounding = 12 * (t + 20) * 2.0**-52
+    assert abs(_moment(loop(n), t, 2, furthest) - second) < rounding * furthest**2
+    assert abs(_moment(loop(n), t, 4, furthest) - fourth) < rounding * furthest**4
 
 
 def test_schedules_and_constants_share_one_law():

@@ -11,10 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from theory import law
-from theory.log_gamma_sum import LogGammaSum
+from theory.log_gamma_sum import LogGammaSum, digamma_less_log
 from theory.loop import Loop, Unbiased
 from theory.walk import NoLawError, walk
 
@@ -45,16 +44,16 @@ def exact(loop: Loop, generation: int, threshold: float) -> float:
 
 def alpha(n: float) -> float:
     """E sqrt(chi2_{n-1} / (n - 1)), the factor by which the unbiased loop's E sigma_t shrinks."""
-    return math.sqrt(2 / (n - 1)) * math.exp(special.gammaln(n / 2) - special.gammaln((n - 1) / 2))
+    a = (n - 1) / 2
+    return float(np.exp(LogGammaSum([a]).log_transform(0.5) + digamma_less_log(a) / 2))
 
 
 def moment_bound(loop: Loop, generation: int, threshold: float, power: float) -> float:
     """Markov's inequality for sigma_t^power: E sigma_t^power / threshold^power."""
     steps = walk(loop, generation)
     shapes = steps.degrees / 2
-    centre = math.log(steps.start_variance) + float(
-        np.sum(np.log(2 * steps.factors / steps.divisors) + special.digamma(shapes))
-    )
+    growth = np.log(steps.factors * steps.degrees / steps.divisors) + digamma_less_log(shapes)
+    centre = math.log(steps.start_variance) + math.fsum(growth)
     exponent = LogGammaSum(shapes).log_transform(power / 2) + power / 2 * centre
     return math.exp(min(exponent - power * math.log(threshold), 700.0))
 

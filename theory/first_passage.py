@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy import linalg, special
 
 from theory.claim import Status
-from theory.log_gamma_sum import LogGammaSum, log_density
+from theory.log_gamma_sum import LogGammaSum, digamma_less_log, log_density
 from theory.loop import Gaussian, Loop, LoopError
 from theory.result import Statistic
 from theory.walk import NoLawError, require_chi_square, walk
@@ -61,7 +61,9 @@ def first_passage(loop: Loop, h: float) -> Statistic:
         return _without("none", "the quadrature is for a number of samples that stays the same")
     steps = walk(loop, 2)
     shape = steps.degrees[0] / 2
-    centre = special.digamma(shape) - math.log(steps.divisors[0] / 2) + np.log(steps.factors)
+    # log(nu/c) + log(lambda) + psi(a) - log(a), none of which is the difference of large numbers
+    centre = np.log1p((steps.degrees - steps.divisors) / steps.divisors) + np.log(steps.factors)
+    centre += digamma_less_log(shape)
     if centre[1] >= 0:
         condition = "the log-variance does not drift down: log(lambda) + psi((n - 1)/2) + log(2/c) >= 0"
         return _without("infinite", condition)
@@ -92,7 +94,7 @@ def asymptotic_mean(loop: Loop, h: float) -> float:
     """
     steps = walk(loop, 2)
     a = steps.degrees[0] / 2
-    drift = math.log(steps.divisors[0] / 2) - special.digamma(a)
+    drift = -math.log1p((steps.degrees[0] - steps.divisors[0]) / steps.divisors[0]) - digamma_less_log(a)
     spread, skew = special.polygamma(1, a), special.polygamma(2, a)
     overshoot = 0.5825971579390107 * math.sqrt(spread) - skew / (6 * spread)
     return (math.log(1 / h) + overshoot) / drift + 0.25

@@ -26,14 +26,9 @@ class Growth(NamedTuple):
         """What decides which of two grows faster."""
         return self.rate, self.power, self.logs
 
-    def reciprocals_converge(self, exponent: float = 1.0) -> bool | None:
-        """Whether the sum over t of n_t^{-exponent} is finite; None on the border, where loglogs decide."""
-        if self.rate > 0:
-            return True
-        power, logs = exponent * self.power, exponent * self.logs
-        if self.rate == 0 and (power != 1 or logs != 1):
-            return power > 1 or (power == 1 and logs > 1)
-        return False if self.rate == 0 else None
+    def reciprocals_converge(self, exponent: float = 1.0) -> bool:
+        """Whether the sum over t of n_t^{-exponent} is finite."""
+        return (self.rate, exponent * self.power, exponent * self.logs) > (0, 1, 1)
 
 
 class _UnknownError(ArithmeticError):

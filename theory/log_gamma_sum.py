@@ -83,7 +83,7 @@ def log_density(shape: float, x: NDArray) -> NDArray:
     With y = x + psi(a) - log a the density is exp{a (y - expm1 y)} / I, I = Gamma(a) e^a a^{-a}, which
     Stirling's series gives without cancellation for large a.
     """
-    y = np.asarray(x) + _digamma_less_log(shape)
+    y = np.asarray(x) + digamma_less_log(shape)
     return shape * (y - np.expm1(y)) - _log_normaliser(shape)
 
 
@@ -95,12 +95,12 @@ def _log_normaliser(a: float) -> float:
     return 0.5 * math.log(2 * math.pi / a) + series / a
 
 
-def _digamma_less_log(a: float) -> float:
+def digamma_less_log(a: ArrayLike) -> NDArray:
     """psi(a) - log a, without cancellation for large a."""
-    if a < 20:
-        return float(special.digamma(a)) - math.log(a)
-    series = 1 / 12 - (1 / 120 - (1 / 252 - (1 / 240 - 1 / (132 * a**2)) / a**2) / a**2) / a**2
-    return -0.5 / a - series / a**2
+    a = np.asarray(a, float)
+    big = np.maximum(a, 20.0)
+    series = 1 / 12 - (1 / 120 - (1 / 252 - (1 / 240 - 1 / (132 * big**2)) / big**2) / big**2) / big**2
+    return np.where(a < 20, special.digamma(a) - np.log(a), -0.5 / big - series / big**2)
 
 
 def _taylor(shapes: NDArray, counts: NDArray, z: NDArray) -> NDArray:

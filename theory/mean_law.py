@@ -13,8 +13,8 @@ On that ray u = r e^{i TILT/2}, e^{iux} decays as well as it turns, and Gil-Pela
 
     P(mu_t - mu_0 <= x) = 1/2 + (1/pi) (TILT/2 + Im int e^{iux} Phi_1(u^2 sigma_0^2) d log r),       x >= 0,
 
-(TILT/2 from the quarter turn about the pole at 0), summed by the trapezoid rule on the same grid, where it
-converges exponentially, for any x and however heavy the tail. Errors are about 1e-13.
+(TILT/2 from the turn about the pole at 0), summed by the trapezoid rule on the same grid, where it converges
+exponentially, for any x and however heavy the tail. Only rounding remains, some 1e-15 + 3e-16 t after t steps.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from theory.log_gamma_sum import NEGLIGIBLE, LogGammaSum, log_density
+from theory.log_gamma_sum import NEGLIGIBLE, LogGammaSum, digamma_less_log, log_density
 from theory.solve import increasing_root
 from theory.walk import Walk
 
@@ -190,13 +190,13 @@ def _kernel(step: Step) -> _Kernel:
     half = np.diff(edges)[:, None] / 2
     x = (edges[:-1, None] + half * (1 + _NODES)).ravel()
     weights = (half * _WEIGHTS).ravel() * np.exp(log_density(shape, x))
-    y = (x + special.digamma(shape) - math.log(divisor / 2) + math.log(factor)) / _SPACING
+    y = (x + float(digamma_less_log(shape)) + math.log(factor * degrees / divisor)) / _SPACING
     cell = np.floor(y).astype(int)
     first = int(cell[0] + _STENCIL[0])
     result = np.zeros(int(cell[-1] + _STENCIL[-1]) - first + 1)
     for m, lagrange in zip(_STENCIL, _lagrange(y - cell), strict=True):
         np.add.at(result, cell + m - first, weights * lagrange)
-    return _Kernel(first, result)
+    return _Kernel(first, result / math.fsum(result))
 
 
 def _lagrange(x: NDArray) -> list[NDArray]:

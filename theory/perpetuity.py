@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 from scipy import special
 
-from theory.log_gamma_sum import LogGammaSum
+from theory.log_gamma_sum import LogGammaSum, digamma_less_log
 from theory.loop import Loop
 from theory.walk import NoLawError, require_chi_square, walk
 
@@ -52,7 +52,8 @@ def limit_tail(loop: Loop) -> Tail:
     steps = walk(loop, 2)
     shape = steps.degrees[1] / 2
     scale = math.log(2 * steps.factors[1] / steps.divisors[1])
-    drift = float(special.digamma(shape)) + scale
+    fewer = (steps.degrees[1] - steps.divisors[1]) / steps.divisors[1]
+    drift = float(digamma_less_log(shape)) + math.log1p(fewer) + math.log(steps.factors[1])
     if drift >= 0:
         raise NoLawError("sampler", steps.factors[1], "the variance does not collapse: the mean has no limit")
     kappa = _positive_root(shape, drift)

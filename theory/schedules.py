@@ -59,8 +59,7 @@ def to_sympy(expression: Expression, t: Any) -> Any:
 def collapses(loop: Loop) -> bool | None:
     """Whether the variance vanishes, sum 1/n_t = inf, for n an expression and lambda = 1; None if unknown."""
     order = growth(loop.data.n)
-    converges = None if order is None else order.reciprocals_converge()
-    return None if converges is None else not converges
+    return None if order is None else not order.reciprocals_converge()
 
 
 def limit(loop: Loop, observable: str) -> float | None:
@@ -160,17 +159,15 @@ class _Plain:
         self, above: Sequence[int], below: Sequence[int], exponent: int = 1, divergent: Any = 0
     ) -> Any:
         """The product over k of prod (1 - a/n_k) / prod (1 - b/n_k), which is 1 + O(n_k^-exponent)."""
-        converges = self.growth.reciprocals_converge(exponent)
-        if not converges:
-            return None if converges is None else mpmath.mpf(divergent)
+        if not self.growth.reciprocals_converge(exponent):
+            return mpmath.mpf(divergent)
         form = _form(self.n)
         return None if form is None else form.product(above, below)
 
     def _sum(self, term: Callable[[Any], Any], divergent: Any) -> Any:
         """The sum over k of term(n_k), of the order of 1/n_k."""
-        converges = self.growth.reciprocals_converge()
-        if not converges:
-            return None if converges is None else divergent
+        if not self.growth.reciprocals_converge():
+            return divergent
         form = _form(self.n)
         return None if form is None else form.sum(term)
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from theory.log_gamma_sum import LogGammaSum
+from theory.log_gamma_sum import LogGammaSum, digamma_less_log
 from theory.solve import increasing_root
 from theory.walk import Walk
 
@@ -35,7 +35,7 @@ class LogVarianceLaw:
         self.mean = (
             math.log(walk.start_variance)
             + float(np.log(walk.factors).sum())
-            + math.fsum(special.digamma(shapes) - np.log(walk.divisors / 2))
+            + math.fsum(digamma_less_log(shapes) + np.log1p((walk.degrees - walk.divisors) / walk.divisors))
         )
         self._sum = LogGammaSum(shapes)
         self._lower, self._upper = self._sum.range()

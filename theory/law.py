@@ -1,8 +1,8 @@
 """Exact laws on the line: distribution functions and quantiles of the replace loop's observables.
 
 The variance's is that of R3 (`theory.variance_law`), and with it those of its root and its logarithm; the
-mean's is the scale mixture of R8 (`theory.mean_law`). Probabilities are right to
-about 1e-12, absolutely, for up to some thousand fits.
+mean's is the scale mixture of R8 (`theory.mean_law`). Probabilities are right to about 1e-12, absolutely, for
+up to some thousand fits.
 """
 
 from __future__ import annotations

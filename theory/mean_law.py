@@ -14,7 +14,7 @@ On that ray u = r e^{i TILT/2}, e^{iux} decays as well as it turns, and Gil-Pela
     P(mu_t - mu_0 <= x) = 1/2 + (1/pi) (TILT/2 + Im int e^{iux} Phi_1(u^2 sigma_0^2) d log r),       x >= 0,
 
 (TILT/2 from the turn about the pole at 0), summed by the trapezoid rule on the same grid, where it converges
-exponentially, for any x and however heavy the tail. Only rounding remains, some 1e-15 + 3e-16 t after t steps.
+exponentially, for any x and however heavy the tail. Only rounding remains, some 1e-15 + 3e-16 t at t steps.
 """
 
 from __future__ import annotations

@@ -26,11 +26,9 @@ from theory.line import (
     why_infinite,
 )
 from theory.loop import Loop, LoopError
-from theory.precision import context, digits
+from theory.precision import GUARD, context, lost
 from theory.result import Statistic, unknown
 from theory.solution import ExponentialPolynomial, solve
-
-GUARD = 15  # of the digits carried, those by which equal numbers may differ after rounding
 
 COLLAPSED = {
     "variance": 0.0,
@@ -100,29 +98,34 @@ def _central_terms(loop: Loop, name: str) -> list[ExponentialPolynomial]:
 
 
 def _same(x: Decimal, y: Decimal) -> bool:
-    return abs(x - y) <= abs(x).scaleb(GUARD - digits())
+    return abs(x - y) <= lost(x)
 
 
 def _dominant(function: ExponentialPolynomial) -> Decimal:
-    """The limit of sum p(t) rate^t: equal rates are put together, and what cancels is dropped."""
-    merged: list[tuple[Decimal, list[Decimal]]] = []
-    for rate, p in sorted(function.terms.items(), reverse=True):
-        if not merged or not _same(merged[-1][0], rate):
-            merged.append((rate, [Decimal(0)] * 16))
-        for e, x in enumerate(p):
-            merged[-1][1][e] += x
+    """The limit of sum p(t) rate^t: that of the largest rate's highest power which does not cancel."""
     largest = max((abs(x) for p in function.terms.values() for x in p), default=Decimal(0))
-    for rate, p in merged:
-        for e in range(len(p) - 1, -1, -1):
-            if abs(p[e]) > largest.scaleb(GUARD - digits()):
-                if _same(rate, Decimal(1)) and e == 0:
-                    return p[0]
-                return (
-                    Decimal("Infinity").copy_sign(p[e])
-                    if rate >= 1 or _same(rate, Decimal(1))
-                    else Decimal(0)
-                )
+    for rate, p in _merged(function).terms.items():
+        for power, x in reversed(list(enumerate(p))):
+            if abs(x) > lost(largest):
+                return _limit_of_term(x, power, rate)
     return Decimal(0)
+
+
+def _limit_of_term(x: Decimal, power: int, rate: Decimal) -> Decimal:
+    """The limit of x t^power rate^t, x not 0."""
+    if _same(rate, Decimal(1)):
+        return x if power == 0 else Decimal("Infinity").copy_sign(x)
+    return Decimal("Infinity").copy_sign(x) if rate > 1 else Decimal(0)
+
+
+def _merged(function: ExponentialPolynomial) -> ExponentialPolynomial:
+    """The function with equal rates put together, the largest first."""
+    total, last = ExponentialPolynomial({}), Decimal("NaN")
+    for rate, p in sorted(function.terms.items(), reverse=True):
+        if last.is_nan() or not _same(last, rate):
+            last = rate
+        total = total + ExponentialPolynomial({last: p})
+    return total
 
 
 def _almost_sure(loop: Loop) -> dict[str, float]:

@@ -17,7 +17,7 @@ import numpy as np
 from theory.closure import Polynomial, powers
 from theory.evolution import expectations, models, needed_digits
 from theory.loop import Loop, sample_sizes
-from theory.precision import context, log
+from theory.precision import context, log, lost
 from theory.result import Statistic, unknown
 
 
@@ -108,7 +108,7 @@ def _numbers(loop: Loop, name: str, raw: list[Polynomial], values: Polynomial) -
     """Mean and central moments of an observable from the expectations of monomials; inf where absent."""
     finite = [polynomial for polynomial in raw if polynomial.keys() <= values.keys()]
     moments = [expectation(polynomial, values) for polynomial in finite]
-    return in_units(loop, name, central(moments)) + [np.inf] * (len(raw) - len(finite))
+    return in_units(loop, name, rounded(central(moments), moments)) + [np.inf] * (len(raw) - len(finite))
 
 
 def expectation(polynomial: Polynomial, values: Polynomial) -> Any:
@@ -129,6 +129,11 @@ def central(raw: Sequence[Any]) -> list[Any]:
     if len(raw) > 3:
         moments.append(raw[3] - 4 * one * three + 6 * one**2 * two - 3 * one**4)
     return moments
+
+
+def rounded(moments: Sequence[Decimal], raw: Sequence[Decimal]) -> list[Decimal]:
+    """Central moments in which what is left of an exact cancellation between `raw` ones is zero."""
+    return [x if abs(x) > lost(y) else Decimal(0) for x, y in zip(moments, raw, strict=True)]
 
 
 def in_units(loop: Loop, name: str, moments: Sequence[Decimal]) -> list[float]:

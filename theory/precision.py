@@ -18,6 +18,7 @@ from theory.closure import Step
 from theory.fit_law import GaussianStep
 from theory.truncation import SymmetricStep
 
+GUARD = 15  # of the digits carried, those that rounding may have spoilt
 UNTRUNCATED = 50.0  # beyond this |z| < c removes less than 1e-540 of a normal
 
 
@@ -33,6 +34,11 @@ def context(digits: int) -> Any:
 def digits() -> int:
     """The digits of the current decimal context."""
     return decimal.getcontext().prec
+
+
+def lost(x: Decimal) -> Decimal:
+    """The size up to which rounding may falsify numbers like `x`."""
+    return abs(x).scaleb(GUARD - digits())
 
 
 def gaussian_step(n: int, divisor: int, factor: float) -> GaussianStep:

@@ -8,17 +8,20 @@ rejected.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
+import theory.bounds
+import theory.first_passage
 import theory.law
 import theory.predict
 from autophagy.compare import sample_of
 from jaxsim.agreement import Theory, agree, comparisons_in, replicates_for
 from jaxsim.law_agreement import agree_on_probability, replicates_for_probability
-from jaxsim.verdict import DISAGREES, NOT_TESTABLE
+from jaxsim.verdict import DISAGREES, NOT_TESTABLE, ROUNDING, replicates_needed
 from theory.claim import Case, Claim
 from theory.loop import Loop
 
@@ -51,45 +54,66 @@ class Outcome(NamedTuple):
     largest_z: float
 
 
+def affordable(work: int, generations: Sequence[int], family: int) -> int:
+    """Replicates that fit into `work`, but no fewer than the rates ask for where there is no tail."""
+    return max(work // max(generations, default=1), int(replicates_needed(RESOLUTION, 1.0, family)))
+
+
 @dataclass(frozen=True)
-class OfMoments:
-    """z-tests of the mean at every generation and component, and of the variance where it can be afforded.
+class Wanted:
+    """What a confrontation wants simulated.
 
     Attributes:
-        loop: what is simulated.
+        loop: numbers throughout.
         observable: what is measured.
         generations: where; empty for a first passage.
-        expected: its central moments.
-        keep: "summary", or "passage".
+        keep: "summary", "replicates" or "passage".
     """
 
     loop: Loop
     observable: str
     generations: tuple[int, ...]
+    keep: str
+
+
+@dataclass(frozen=True)
+class OfMoments:
+    """z-tests of the mean at every generation and component, and of the variance where it can be afforded.
+
+    Attributes:
+        wanted: what is simulated.
+        expected: its central moments.
+    """
+
+    wanted: Wanted
     expected: Theory
-    keep: str = "summary"
 
     @classmethod
     def plan(cls, claim: Claim, case: Case) -> OfMoments:
         """The confrontation of a claim about moments, or about the mean of a first passage."""
         if not case.generations:
-            predicted = theory.predict.predict(case.loop, 1, [claim.observable])[claim.observable]
-            return cls(case.loop, claim.observable, (), Theory(*np.asarray(predicted.values)), "passage")
+            moments = theory.first_passage.mean_half_life(case.loop).central_moments()
+            return cls(Wanted(case.loop, claim.observable, (), "passage"), Theory(*moments))
         moments = theory.predict.central_moments(case.loop, claim.observable, case.generations)
-        return cls(case.loop, claim.observable, case.generations, Theory(*moments))
+        return cls(Wanted(case.loop, claim.observable, case.generations, "summary"), Theory(*moments))
 
     @property
     def comparisons(self) -> int:
         """Means and variances that theory knows."""
         return comparisons_in(self.expected)
 
-    def replicates(self, family: int, limit: int) -> int:
-        """What the rates and the tails ask for; a variance beyond `limit` is left out, a mean is not."""
-        for_mean, for_variance = (
-            part[np.isfinite(part)] for part in replicates_for(self.expected, RESOLUTION, family)
-        )
-        affordable = for_variance[for_variance <= limit]
-        return int(min(max(for_mean.max(initial=2), affordable.max(initial=2)), limit))
+    def replicates(self, family: int, work: int) -> int:
+        """What the rates and the tails of all means ask for, and of those variances that can be afforded.
+
+        Args:
+            family: comparisons in all.
+            work: replicates times generations.
+        """
+        asked = replicates_for(self.expected, RESOLUTION, family)
+        for_mean, for_variance = (part[np.isfinite(part)] for part in asked)
+        limit = affordable(work, self.wanted.generations, family)
+        for_variance = for_variance[for_variance <= limit]
+        return int(min(max(for_mean.max(initial=2), for_variance.max(initial=2)), limit))
 
     def judge(self, measured: Any, family: int) -> Outcome:
         """Verdicts on means and variances together."""
@@ -114,33 +138,29 @@ class OfLaw:
     """Exact binomial tests of P(X <= x_p) = p at the quantiles x_p of the claimed law.
 
     Attributes:
-        loop: what is simulated.
-        observable: what is measured.
-        generations: where.
+        wanted: what is simulated.
         quantiles: x_p at every generation and level.
-        keep: "replicates".
     """
 
-    loop: Loop
-    observable: str
-    generations: tuple[int, ...]
+    wanted: Wanted
     quantiles: np.ndarray
-    keep: str = "replicates"
 
     @classmethod
     def plan(cls, claim: Claim, case: Case) -> OfLaw:
         """The confrontation of a claim about a distribution function."""
         quantiles = theory.law.quantile(case.loop, claim.observable, np.array(case.generations), LEVELS)
-        return cls(case.loop, claim.observable, case.generations, np.asarray(quantiles))
+        wanted = Wanted(case.loop, claim.observable, case.generations, "replicates")
+        return cls(wanted, np.asarray(quantiles))
 
     @property
     def comparisons(self) -> int:
         """One at every generation and level."""
         return self.quantiles.size
 
-    def replicates(self, family: int, limit: int) -> int:
-        """What the rates ask for; a probability has no tail."""
-        return min(int(replicates_for_probability(LEVELS, RESOLUTION, family).max()), limit)
+    def replicates(self, family: int, work: int) -> int:
+        """What the rates ask for, whatever the `work`: a probability has no tail."""
+        del work
+        return int(replicates_for_probability(LEVELS, RESOLUTION, family).max())
 
     def judge(self, measured: Any, family: int) -> Outcome:
         """Verdicts at every level together."""
@@ -164,12 +184,52 @@ class OfLaw:
         )
 
 
-CHECKS = {"moments": OfMoments, "passage": OfMoments, "law": OfLaw}
+@dataclass(frozen=True)
+class OfBound:
+    """A bound on P(X > x): held against the exact probability, which is itself confronted, and the frequency.
 
+    Attributes:
+        law: the exact probabilities, as a confrontation.
+        bounds: upper bounds on 1 - p, axes generation, level, bound.
+    """
 
-Confrontation = OfMoments | OfLaw
+    law: OfLaw
+    bounds: np.ndarray
 
+    @classmethod
+    def plan(cls, claim: Claim, case: Case) -> OfBound:
+        """The confrontation of the bounds of `theory.bounds`, at the quantiles of the exact law."""
+        law = OfLaw.plan(claim, case)
+        bounds = [
+            [[bound.value(case.loop, g, float(x)) for bound in theory.bounds.BOUNDS] for x in row]
+            for g, row in zip(case.generations, law.quantiles, strict=True)
+        ]
+        return cls(law, np.array(bounds))
 
-def plan(claim: Claim, case: Case) -> Confrontation:
-    """The confrontation of `claim` on one case, by its check."""
-    return CHECKS[claim.check].plan(claim, case)
+    @property
+    def wanted(self) -> Wanted:
+        """What is simulated."""
+        return self.law.wanted
+
+    @property
+    def comparisons(self) -> int:
+        """Those of the law, and every bound with every frequency."""
+        return self.law.comparisons + self.bounds.size
+
+    def replicates(self, family: int, work: int) -> int:
+        """Those of the law."""
+        return self.law.replicates(family, work)
+
+    def judge(self, measured: Any, family: int) -> Outcome:
+        """The law's verdicts, and a disagreement for a bound below the truth or a frequency beyond it."""
+        outcome = self.law.judge(measured, family)
+        values = np.asarray(measured.transpose("replicate", "generation").values)
+        above = (values[..., None] > self.law.quantiles).sum(0)[..., None]
+        bounds = np.minimum(self.bounds, 1.0)
+        _, most = agree_on_probability(above, len(values), bounds, comparisons=family).accepted
+        below_truth = bounds < (1 - LEVELS)[:, None] * (1 - ROUNDING)
+        return outcome._replace(
+            comparisons=self.comparisons,
+            tested=outcome.tested + self.bounds.size,
+            disagreements=outcome.disagreements + int(((above > most) | below_truth).sum()),
+        )

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from autophagy.arguments import UsageError
-from autophagy.confrontation import RESOLUTION, Confrontation, Outcome, plan
+from autophagy.asymptotics import OfLimit, OfMedian
+from autophagy.confrontation import RESOLUTION, OfBound, OfLaw, OfMoments, Outcome
 from jaxsim.verdict import AGREES, DISAGREES, FALSE_ALARM, FALSE_PASS, NOT_TESTABLE, alarm_threshold
 from theory.claim import Case, Claim
 from theory.loop import Loop
@@ -21,9 +22,11 @@ VERIFICATION_ENDINGS = (".html", ".csv", ".json")
 TOOTHLESS = "toothless"
 """The verdict on a claim that agrees, and whose negative control would have agreed too."""
 
-LIMIT = 2**22
-QUICK_LIMIT = 2**20
-"""Replicates of a case at most."""
+WORK = 2**28
+QUICK_WORK = 2**21
+"""Replicates times generations of a case, at most, beyond what the rates alone ask for."""
+
+Confrontation = OfMoments | OfLaw | OfBound | OfLimit | OfMedian
 
 
 @dataclass(frozen=True)
@@ -181,10 +184,10 @@ def verify(
     planned = [(claim, plan(claim, case)) for claim in claims for case in _cases(claim, quick)]
     family = max(sum(trial.comparisons for _, trial in planned), 1)
     groups = _groups([trial for _, trial in planned])
-    limit = QUICK_LIMIT if quick else LIMIT
+    work = QUICK_WORK if quick else WORK
     outcomes: dict[int, Outcome] = {}
     for done, group in enumerate(groups):
-        outcomes |= _outcomes(group, family, limit)
+        outcomes |= _outcomes(group, family, work)
         if progress is not None:
             progress(done + 1, len(groups))
     rows = [
@@ -197,34 +200,43 @@ def _cases(claim: Claim, quick: bool) -> Iterable[Case]:
     return [case for case in claim.cases if case.quick or not quick]
 
 
+def plan(claim: Claim, case: Case) -> Confrontation:
+    """How `claim` is confronted on `case`, by its check."""
+    if claim.check == "law":
+        return (OfMedian if claim.status == "asymptotic" else OfLaw).plan(claim, case)
+    return {"bound": OfBound, "limit": OfLimit}.get(claim.check, OfMoments).plan(claim, case)
+
+
 def _groups(trials: Sequence[Confrontation]) -> list[list[Confrontation]]:
-    """Those that one simulation serves, together."""
-    groups: dict[tuple[Loop, str], list[Confrontation]] = {}
+    """Those that one simulation serves, together: of one loop, and equally long."""
+    groups: dict[tuple[Loop, str, int], list[Confrontation]] = {}
     for trial in trials:
-        groups.setdefault((trial.loop, trial.keep), []).append(trial)
+        wanted = trial.wanted
+        groups.setdefault((wanted.loop, wanted.keep, max(wanted.generations, default=0)), []).append(trial)
     return list(groups.values())
 
 
-def _outcomes(group: list[Confrontation], family: int, limit: int) -> dict[int, Outcome]:
+def _outcomes(group: list[Confrontation], family: int, work: int) -> dict[int, Outcome]:
     """Simulate once, with the replicates of the most demanding, and judge each."""
     from jaxsim.passage import first_passage
     from jaxsim.simulate import simulate
 
-    loop, keep = group[0].loop, group[0].keep
-    count = max(trial.replicates(family, limit) for trial in group)
+    loop, keep = group[0].wanted.loop, group[0].wanted.keep
+    # truncated samples have no finite sufficient statistic
+    engine = "exact" if loop.sampler.truncate is None else "literal"
+    count = max(trial.replicates(family, work) for trial in group)
+    names = list(dict.fromkeys(trial.wanted.observable for trial in group))
     if keep == "passage":
-        return {
-            id(trial): trial.judge(
-                first_passage(loop, count, observable=trial.observable, engine="exact")[trial.observable],
-                family,
-            )
-            for trial in group
-        }
-    names = list(dict.fromkeys(trial.observable for trial in group))
-    steps = sorted({g for trial in group for g in trial.generations})
-    dataset = simulate(loop, steps, count, observables=names, keep=keep)
+        (name,) = names
+        times = first_passage(loop, count, observable=name, engine=engine)[name]
+        return {id(trial): trial.judge(times, family) for trial in group}
+    steps = sorted({g for trial in group for g in trial.wanted.generations})
+    kept = "replicates" if keep == "replicates" else "summary"
+    dataset = simulate(loop, steps, count, engine=engine, observables=names, keep=kept)
     return {
-        id(trial): trial.judge(dataset[trial.observable].sel(generation=list(trial.generations)), family)
+        id(trial): trial.judge(
+            dataset[trial.wanted.observable].sel(generation=list(trial.wanted.generations)), family
+        )
         for trial in group
     }
 

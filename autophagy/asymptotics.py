@@ -1,0 +1,177 @@
+"""How Monte Carlo confronts an asymptotic formula: within the error it states, and no more.
+
+Where theory knows the exact value E too, the formula's error |A - E| is known. It must shrink at the stated
+order, and it is all that Monte Carlo may differ by beyond its own noise. Elsewhere the stated order itself,
+with constant 1, is allowed.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+import theory.law
+import theory.predict
+from autophagy.compare import sample_of
+from autophagy.confrontation import RESOLUTION, OfLaw, OfMoments, Outcome, Wanted
+from jaxsim.agreement import Theory, agree
+from jaxsim.law_agreement import agree_on_probability
+from jaxsim.verdict import DISAGREES, NOT_TESTABLE
+from theory.claim import Case, Claim
+from theory.diffusion_limit import limiting_moment
+from theory.loop import Loop, Replace, sample_sizes
+from theory.median import asymptotic_median
+
+LONGER = 4
+"""By how much the large parameter grows when the order of an error is measured."""
+
+
+@dataclass(frozen=True)
+class OfLimit:
+    """z-tests of means against asymptotic values, which may err by a known amount.
+
+    Attributes:
+        moments: the confrontation with what is known exactly, whose scale and tail are used.
+        value: the asymptotic formula.
+        allowed: by how much it may err.
+        ordered: whether its error shrinks at the stated order.
+    """
+
+    moments: OfMoments
+    value: np.ndarray
+    allowed: np.ndarray
+    ordered: bool
+
+    @classmethod
+    def plan(cls, claim: Claim, case: Case) -> OfLimit:
+        """R15's diffusion limit beside the exact mean; M5's first order by itself."""
+        moments = OfMoments.plan(claim, case)
+        exact = np.asarray(moments.expected.mean)
+        if claim.id == "gaussian.R15":
+            value = _diffusion(case.loop, case.generations)
+            larger = case.loop.with_(data=Replace(LONGER * case.loop.data.n))
+            later = tuple(LONGER * g for g in case.generations)
+            beyond = theory.predict.central_moments(larger, claim.observable, later)[0]
+            ordered = is_of_order(1, exact - value, beyond - _diffusion(larger, later))
+            return cls(moments, value, np.abs(exact - value), ordered)
+        sizes = sample_sizes(case.loop.data.n, max(case.generations))
+        small = np.array([math.fsum(1 / n for n in sizes[:g]) for g in case.generations])
+        return cls(moments, exact, small * np.abs(exact), True)
+
+    @property
+    def wanted(self) -> Wanted:
+        """What is simulated."""
+        return self.moments.wanted
+
+    @property
+    def comparisons(self) -> int:
+        """One at every generation."""
+        return self.value.size
+
+    def replicates(self, family: int, work: int) -> int:
+        """Those of the moments."""
+        return self.moments.replicates(family, work)
+
+    def judge(self, measured: Any, family: int) -> Outcome:
+        """A verdict on the nearest value that is allowed; the control is moved beyond what is allowed."""
+        sample, known = sample_of(measured), self.moments.expected
+
+        def verdicts(value: np.ndarray) -> Any:
+            nearest = np.clip(sample.mean, value - self.allowed, value + self.allowed)
+            return agree(sample, Theory(nearest, *known[1:]), comparisons=family).mean
+
+        found = verdicts(self.value)
+        shift = RESOLUTION * found.scale + 2 * self.allowed
+        moved = [verdicts(self.value + way * shift).verdict == DISAGREES for way in (1, -1)]
+        return Outcome(
+            comparisons=self.comparisons,
+            tested=int(found.tested.sum()),
+            disagreements=int((found.verdict == DISAGREES).sum()) + (not self.ordered),
+            missed=int((found.tested & ~(moved[0] & moved[1])).sum()),
+            untestable=int((found.verdict == NOT_TESTABLE).sum()),
+            replicates=int(np.min(sample.count)),
+            largest_z=float(np.abs(found.z).max()),
+        )
+
+
+@dataclass(frozen=True)
+class OfMedian:
+    """Binomial tests of P(X <= A) = 1/2 at an asymptotic median A, within its known error in probability.
+
+    Attributes:
+        law: at the asymptotic median, with the exact probability there.
+        value: the asymptotic median at every generation.
+        probability: the exact P(X <= A).
+        ordered: whether the median's error shrinks like 1/t.
+    """
+
+    law: OfLaw
+    value: np.ndarray
+    probability: np.ndarray
+    ordered: bool
+
+    @classmethod
+    def plan(cls, claim: Claim, case: Case) -> OfMedian:
+        """R4's median of the log-variance beside the exact one."""
+
+        def error(generations: tuple[int, ...]) -> np.ndarray:
+            exact = theory.law.quantile(case.loop, claim.observable, np.array(generations), 0.5)
+            return np.array([asymptotic_median(case.loop, g) for g in generations]) - exact
+
+        value = np.array([asymptotic_median(case.loop, g) for g in case.generations])
+        at = [
+            theory.law.cdf(case.loop, claim.observable, g, x)
+            for g, x in zip(case.generations, value, strict=True)
+        ]
+        ordered = is_of_order(1, error(case.generations), error(tuple(LONGER * g for g in case.generations)))
+        return cls(OfLaw.plan(claim, case), value, np.array(at), ordered)
+
+    @property
+    def wanted(self) -> Wanted:
+        """What is simulated."""
+        return self.law.wanted
+
+    @property
+    def comparisons(self) -> int:
+        """One at every generation."""
+        return self.value.size
+
+    def replicates(self, family: int, work: int) -> int:
+        """Those of the law."""
+        return self.law.replicates(family, work)
+
+    def judge(self, measured: Any, family: int) -> Outcome:
+        """A verdict on the probability nearest the frequency that lies between 1/2 and the exact one."""
+        values = np.asarray(measured.transpose("replicate", "generation").values)
+        below = (values <= self.value).sum(0)
+        low, high = np.minimum(self.probability, 0.5), np.maximum(self.probability, 0.5)
+
+        def verdicts(move: float | np.ndarray) -> Any:
+            nearest = np.clip(below / len(values), low + move, high + move)
+            return agree_on_probability(below, len(values), nearest, comparisons=family)
+
+        found = verdicts(0.0)
+        shift = RESOLUTION / 2 + (high - low)
+        moved = [verdicts(way * shift).verdict == DISAGREES for way in (1, -1)]
+        return Outcome(
+            comparisons=self.comparisons,
+            tested=self.comparisons,
+            disagreements=int((found.verdict == DISAGREES).sum()) + (not self.ordered),
+            missed=int((~(moved[0] & moved[1])).sum()),
+            untestable=0,
+            replicates=len(values),
+            largest_z=float(np.abs(found.z).max()),
+        )
+
+
+def is_of_order(order: int, error: np.ndarray, beyond: np.ndarray) -> bool:
+    """Whether an error falls like that power, to the nearest half, of a parameter that grew by `LONGER`."""
+    power = np.log(np.abs(error) / np.abs(beyond)) / math.log(LONGER)
+    return bool((np.round(2 * power) == 2 * order).all())
+
+
+def _diffusion(loop: Loop, generations: tuple[int, ...]) -> np.ndarray:
+    return np.array([limiting_moment(loop, 1.0, g / loop.data.n) for g in generations])

@@ -1,0 +1,33 @@
+"""The median of log sigma_t^2, to first order in 1/t: what a typical run loses."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import special
+
+from theory.loop import Gaussian, Loop, LoopError
+from theory.walk import walk
+
+
+def asymptotic_median(loop: Loop, generation: int) -> float:
+    """The median of log sigma_t^2 for many fits of one size, with an error of order 1/t.
+
+    log sigma_t^2 is a sum of t independent terms with cumulants k_1, k_2, k_3, so that Cornish and Fisher's
+    expansion puts its median at t k_1 - k_3 / (6 k_2) + O(1/t):
+    log sigma_0^2 + t [psi(nu/2) + log(2 lambda/c)] - psi''(nu/2) / (6 psi'(nu/2)) (own derivation, R4).
+
+    Raises:
+        LoopError: if the number of samples changes.
+    """
+    if not isinstance(loop.data.n, int):
+        raise LoopError("data.n", str(loop.data.n), "the expansion is for a number of samples that stays")
+    steps = walk(loop, generation)
+    shape = steps.degrees[0] / 2
+    drift = special.digamma(shape) - math.log(steps.divisors[0] / 2)
+    total = generation * drift + float(np.log(steps.factors).sum())
+    first = loop.first_model
+    assert isinstance(first, Gaussian)
+    skewness = special.polygamma(2, shape) / (6 * special.polygamma(1, shape))
+    return float(math.log(first.variance) + total - skewness)

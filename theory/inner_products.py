@@ -50,6 +50,10 @@ class InnerProducts:
             self._rows[other][name] = value
         self._rows[name] = row | {name: square}
 
+    def assign(self, first: Hashable, second: Hashable, value: Any) -> None:
+        """Overwrite E x y."""
+        self._rows[first][second] = self._rows[second][first] = value
+
     def square(self, vector: Vector) -> Any:
         """E v^2."""
         return sum(c * self._with(vector, key) for key, c in vector.terms.items()) + vector.noise

@@ -128,6 +128,7 @@ class Recipe:
         initial: the batches that are stored before generation 1: number 0 last.
         models_back: the oldest model a generation t reads is t - models_back.
         batches_back: the oldest batch that `Stored` reads at t is t - batches_back; 0: only its own.
+        pooled: whether `Pool` is eaten.
         settled: the first generation from which on meals have one form: shifted to the present they differ
             in counts and weights alone.
         constant: whether from there on they do not differ at all.
@@ -140,6 +141,7 @@ class Recipe:
     initial: tuple[tuple[Draw, ...], ...] = ()
     models_back: int = 1
     batches_back: int = 0
+    pooled: bool = False
     settled: int = 2
     constant: bool = True
 

@@ -85,15 +85,16 @@ class Provenance:
         self.products = InnerProducts(tidy)
         self._tidy = tidy
         self._size: dict[tuple, Any] = {}
-        self._second: dict[tuple, Any] = {}
-        self._spread: dict[tuple[int, int], Any] = {}
+        self.second: dict[tuple, Any] = {}  # q, by batch
+        self.spread: dict[tuple, Any] = {}  # s, by model
         self._parts: dict[tuple[int, int], int] = {}
         self._s0, self._lambda, self._real_lambda = map(number, (self.variance, self.bias, self.source_bias))
         self.products.define(ONE, Vector({}, number(1)))
         for peer in range(self.recipe.peers):
             start = (self._target(peer), self.variance) if self.start is None else self.start
-            mean, self._spread[0, peer] = map(number, start)
-            self.products.define(("model", 0, peer), Vector({ONE: mean}, number(0)))
+            model = ("model", 0, peer)
+            mean, self.spread[model] = map(number, start)
+            self.products.define(model, Vector({ONE: mean}, number(0)))
         for name, size in self.recipe.sets.items():
             self._keep(("set", name), Real(size))
         for place, draws in enumerate(self.recipe.initial):
@@ -108,7 +109,7 @@ class Provenance:
         for peer, meal in zip(peers, meals, strict=True):
             self._store(t, peer, meal.adds)
         for peer, meal in zip(peers, meals, strict=True):
-            mean, self._spread[t, peer] = self._fit(meal)
+            mean, self.spread["model", t, peer] = self._fit(meal)
             self.products.define(("model", t, peer), mean)
         if not self.remember:
             self._forget()
@@ -117,7 +118,7 @@ class Provenance:
     def fit(self, generation: int, peer: int = 0) -> Fit:
         """The moments of a model not yet dropped."""
         model = ("model", generation, peer)
-        return Fit(self.products[model, ONE], self.products[model, model], self._spread[generation, peer])
+        return Fit(self.products[model, ONE], self.products[model, model], self.spread[model])
 
     def product(self, first: tuple[int, int], second: tuple[int, int]) -> Number:
         """E (mu_a - mu0)(mu_b - mu0) of two models (generation, peer) not yet dropped."""
@@ -153,12 +154,12 @@ class Provenance:
 
     def _model(self, draw: Sample | Mixed) -> tuple[tuple, Number]:
         """The model's key, and the variance of its samples."""
-        spread = self._spread[draw.model, draw.peer]
+        model = ("model", draw.model, draw.peer)
         factor = self._lambda if draw.synthetic else self._real_lambda
-        return ("model", draw.model, draw.peer), factor * spread
+        return model, factor * self.spread[model]
 
     def _keep(self, key: tuple, draw: Draw) -> None:
-        mean, self._second[key], self._size[key] = self._drawn(draw)
+        mean, self.second[key], self._size[key] = self._drawn(draw)
         self.products.define(key, mean)
 
     def _store(self, batch: int, peer: int, draws: tuple[Draw, ...]) -> None:
@@ -169,19 +170,21 @@ class Provenance:
         for key, draw in zip(keys, draws, strict=True):
             self._keep(key, draw)
         self._parts[batch, peer] = len(draws)
+        if not self.recipe.pooled:
+            return
         pool = ("pool", peer)
         merged = self._merged(keys + ([pool] if pool in self._size else []))
         self.products.define(pool, merged.mean)
-        self._second[pool], self._size[pool] = merged.second_moment, merged.size
+        self.second[pool], self._size[pool] = merged.second_moment, merged.size
 
     def _merged(self, keys: list[tuple]) -> _Eaten:
         if len(keys) == 1:
             (key,) = keys
             one = self.number(1)
-            return _Eaten(Vector({key: one}, 0 * one), self._second[key], self._size[key])
+            return _Eaten(Vector({key: one}, 0 * one), self.second[key], self._size[key])
         total = sum((self._size[key] for key in keys[1:]), self._size[keys[0]])
         shares = {key: self._size[key] / total for key in keys}
-        second = sum(share * self._second[key] for key, share in shares.items())
+        second = sum(share * self.second[key] for key, share in shares.items())
         return _Eaten(Vector(shares, 0 * total), second, total)
 
     def _subset(self, pool: _Eaten, n: Any) -> _Eaten:
@@ -208,7 +211,7 @@ class Provenance:
                 return self._subset(self._merged(keys), portion.n)
             case Moments():
                 model = ("model", portion.model, portion.peer)
-                second = self.products[model, model] + self._spread[portion.model, portion.peer]
+                second = self.products[model, model] + self.spread[model]
                 one = self.number(1)
                 return _Eaten(Vector({model: one}, 0 * one), second, None)
             case _:
@@ -249,10 +252,10 @@ class Provenance:
         oldest_batch = self.generation + 1 - self.recipe.batches_back
         for key in [key for key in self.products if key[0] == "model" and key[1] < oldest_model]:
             self.products.forget(key)
-            del self._spread[key[1:]]
+            del self.spread[key]
         for key in [key for key in self.products if key[0] == "batch" and key[1] < oldest_batch]:
             self.products.forget(key)
-            del self._second[key], self._size[key]
+            del self.second[key], self._size[key]
             self._parts.pop(key[1:3], None)
 
 

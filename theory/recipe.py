@@ -92,7 +92,7 @@ def _pooled(n: Schedule, least: int, portion: Callable[[Count], Portion], sample
         size = points("n", n, t, max(least, 2) if t == 1 else least)
         return Meal((portion(size),), adds=(sample(size, t - 1),))
 
-    return Recipe(meal, constant=is_constant(n))
+    return Recipe(meal, pooled=True, constant=is_constant(n))
 
 
 def _window(policy: Window, sample: _Draw) -> Recipe:
@@ -206,7 +206,7 @@ def _web(policy: Web, sample: _Draw) -> Recipe:
         inflow = (Real(policy.start),) if t == 1 else (Real(policy.real), sample(policy.synthetic, t - 1))
         return Meal((portion(t),), adds=_eaten(inflow))
 
-    return Recipe(meal, constant=is_constant(policy.n))
+    return Recipe(meal, pooled=True, constant=is_constant(policy.n))
 
 
 def _peers(policy: Peers, sample: Callable[[Count, int, int], Sample]) -> Recipe:

@@ -238,6 +238,15 @@ def test_almost_sure_limits_where_they_differ():
     assert "almost_surely" not in predict(loop(6), math.inf)["w2_squared"].attrs
 
 
+def test_growing_loops_come_with_their_threshold():
+    growing = predict(loop(6, UNB, bias=1.15), 5, ["variance"]).attrs["threshold"]
+    assert "bounded only for lambda <= 1;" in growing
+    assert "lambda < 1.23755" in growing
+    assert "threshold" not in predict(loop(6, UNB), 5, ["variance"]).attrs
+    assert "threshold" not in predict(loop(6, UNB, bias=0.8), 5, ["variance"]).attrs
+    assert "threshold" in predict(loop(6, MLE, bias=1.21), 5, ["variance"]).attrs
+
+
 def test_schedules_have_a_limit_only_as_expressions():
     with pytest.raises(LoopError, match="a list of sample sizes ends"):
         predict(loop([5, 6]), math.inf)

@@ -14,7 +14,7 @@ from decimal import Decimal
 import numpy as np
 
 from theory.closure import applied, closed, powers, rows
-from theory.evolution import fit, is_synthetic, needed_digits, start
+from theory.evolution import divisor, fit, is_synthetic, needed_digits, start, variance_factor
 from theory.line import (
     FORMS,
     NOT_POLYNOMIAL,
@@ -26,7 +26,7 @@ from theory.line import (
     why_infinite,
 )
 from theory.loop import Loop, LoopError
-from theory.precision import GUARD, context, lost
+from theory.precision import GUARD, context, gaussian_step, lost
 from theory.result import Statistic, unknown
 from theory.solution import ExponentialPolynomial, solve
 
@@ -66,6 +66,26 @@ def limits(loop: Loop, observables: Sequence[str]) -> dict[str, Statistic]:
     with context(needed_digits(loop, 1) + GUARD):
         sure = _almost_sure(loop)
         return {name: _limit(loop, name, sure.get(name)) for name in observables}
+
+
+def threshold(loop: Loop) -> str | None:
+    """Where E[sigma^2] grows without bound: the lambda from which it does, and that of almost sure collapse.
+
+    In d dimensions the same holds of the largest direction, whose Lyapunov exponent has the same drift.
+    """
+    n = loop.data.n
+    if not isinstance(n, int) or loop.sampler.truncate is not None:
+        return None
+    with context(30):
+        step = gaussian_step(n, divisor(loop, n), 1.0)
+        bound = 1 / step.moment(0, 2, 0)
+        collapse = (-step.moment(0, 0, 1)).exp()
+        if variance_factor(loop) <= bound:
+            return None
+        return (
+            f"lambda is {variance_factor(loop):g}: the mean variance stays bounded only for lambda <="
+            f" {float(bound):.6g}; the variance vanishes almost surely for lambda < {float(collapse):.6g}"
+        )
 
 
 def _limit(loop: Loop, name: str, sure: float | None) -> Statistic:

@@ -13,7 +13,7 @@ import xarray as xr
 
 from theory import observable as vocabulary
 from theory.evolution import models
-from theory.limits import limits
+from theory.limits import limits, threshold
 from theory.line import statistics
 from theory.loop import Loop, LoopError, is_symbolic, sample_sizes
 from theory.result import Statistic
@@ -53,6 +53,7 @@ def predict(
 
     Returns:
         One variable per observable, dims ("statistic", "generation", trailing axes); nan where not known.
+        Where the mean variance grows without bound, the attribute "threshold" says from which lambda on.
 
     Raises:
         LoopError: on a generation below 1, an observable that does not exist here, a list of sizes too short.
@@ -77,7 +78,8 @@ def predict(
             if getattr(result, key) is not None
         }
         dataset[name] = (dims, np.stack([result.mean, result.variance]), attributes)
-    return dataset
+    growing = threshold(loop)
+    return dataset.assign_attrs(threshold=growing) if growing else dataset
 
 
 def central_moments(loop: Loop, observable: str, generations: Iterable[float]) -> np.ndarray:

@@ -153,6 +153,29 @@ def test_no_digits_are_lost(n, monkeypatch):
         np.testing.assert_allclose(before[name], after, rtol=2 * EPSILON, atol=0)
 
 
+@pytest.mark.parametrize("n", [3, 8, 1000])
+@pytest.mark.parametrize("bias", [1.0, 0.7])
+def test_third_and_fourth_central_moments(n, bias):
+    # Cumulants of log s are t psi^(r-1)(nu/2); one fit's variance is a scaled chi-square.
+    nu, t = n - 1, 6
+    psi = [float(mpmath.psi(r, mpmath.mpf(nu) / 2)) for r in range(4)]
+    moments = central_moments(loop(n, UNB, bias=bias), "log_variance", [t])[1:, 0]
+    expected = [t * psi[1], t * psi[2], t * psi[3] + 3 * (t * psi[1]) ** 2]
+    np.testing.assert_allclose(moments, expected, rtol=8 * EPSILON)
+    unit = 4.0 * bias / nu
+    moments = central_moments(loop(n, UNB, 4.0, bias=bias), "variance", [1])[1:, 0]
+    expected = [2 * nu * unit**2, 8 * nu * unit**3, 12 * nu * (nu + 4) * unit**4]
+    np.testing.assert_allclose(moments, expected, rtol=16 * EPSILON)
+    # Away from the source, the mean error is normal and its square a non-central chi-square of one degree.
+    start = Gaussian(0.75, 1.0)
+    variance = bias / n
+    moments = central_moments(loop(n, UNB, bias=bias, start=start), "mean_error_squared", [1])[:, 0]
+    shift = 0.75**2 / variance
+    cumulants = [2 ** (r - 1) * math.factorial(r - 1) * (1 + r * shift) * variance**r for r in range(1, 5)]
+    expected = [*cumulants[:3], cumulants[3] + 3 * cumulants[1] ** 2]
+    np.testing.assert_allclose(moments, expected, rtol=32 * EPSILON)
+
+
 def test_leading_order_at_large_n():
     # Large n: log s is normal with variance 2t/n, so is m with t/n; two digits of 1/n decide the rest.
     n, t = 10**8, 5

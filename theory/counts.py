@@ -12,16 +12,20 @@ Count = Any  # an int, or a SymPy expression
 Schedule = Any  # a Count, a tuple (entry t - 1 for generation t), or an Expression in t
 
 
+def _plain(value: Any) -> Any:
+    """NumPy's numbers and arrays as Python's."""
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
 def check_count(key: str, value: object, least: int = 0) -> Count:
     """`value` as a whole number of at least `least`; symbols pass.
 
     Raises:
         LoopError: if it is not.
     """
+    value = _plain(value)
     if is_symbolic(value):
         return value
-    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-        value = value.item()
     if isinstance(value, bool) or not isinstance(value, int):
         raise LoopError(key, value, "a whole number is needed")
     if value < least:
@@ -39,10 +43,9 @@ def check_fit(key: str, value: Count) -> None:
 
 def check_share(key: str, value: object) -> Number:
     """`value` as a weight greater than 0 and at most 1: a float, or a Fraction kept as it is."""
+    value = _plain(value)
     if is_symbolic(value):
         return value
-    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
-        value = value.item()
     if isinstance(value, bool) or not isinstance(value, int | float | Fraction):
         raise LoopError(key, value, "a number is needed")
     if not 0 < value <= 1:
@@ -57,8 +60,7 @@ def check_schedule(key: str, value: object, first: int, later: int) -> Schedule:
             value = Expression(value)
         except ExpressionError as error:
             raise LoopError(key, value, error.reason) from None
-    elif hasattr(value, "tolist"):
-        value = value.tolist()  # ty: ignore[call-non-callable]
+    value = _plain(value)
     if isinstance(value, list):
         value = tuple(value)
     if isinstance(value, Expression):

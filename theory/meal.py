@@ -162,4 +162,4 @@ def shifted(meal: Meal, by: int) -> Meal:
             return replace(portion, model=portion.model + by)
         return portion
 
-    return replace(meal, eats=tuple(map(moved, meal.eats)), adds=tuple(map(moved, meal.adds)))  # ty: ignore[invalid-argument-type]
+    return replace(meal, eats=tuple(map(moved, meal.eats)), adds=tuple(map(moved, meal.adds)))

@@ -29,7 +29,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from theory.inner_products import InnerProducts, Vector, combined
-from theory.loop import MaximumLikelihood, Number, Unbiased, is_symbolic
+from theory.loop import LoopError, MaximumLikelihood, Number, Unbiased, is_symbolic
 from theory.meal import Draw, Meal, Mixed, Moments, Pool, Portion, Real, RealSet, Recipe, Sample, Stored
 from theory.weighted import Weighted
 
@@ -51,7 +51,7 @@ class _Eaten(NamedTuple):
 
     mean: Vector
     second_moment: Number
-    size: Number | None
+    size: Any  # None: a model's moments
 
 
 @dataclass
@@ -221,7 +221,9 @@ class Provenance:
         """The fit's mean, and E sigma^2."""
         eaten = [self._portion(portion) for portion in meal.eats]
         if meal.weights is None:
-            total = sum(part.size for part in eaten)
+            if isinstance(self.estimator, Weighted):
+                raise LoopError("estimator.name", Weighted.name, "it needs a weight")
+            total = sum((part.size for part in eaten[1:]), eaten[0].size)
             weights = [part.size / total for part in eaten]
         else:
             total = None
@@ -244,7 +246,11 @@ class Provenance:
     def _within(self, part: _Eaten) -> Number:
         """The expected variance of a portion about its own mean, divisor n - 1; a model's own."""
         spread = part.second_moment - self.products.square(part.mean)
-        return spread if part.size is None else spread * part.size / (part.size - 1)
+        if part.size is None:
+            return spread
+        if part.size == 1:
+            raise LoopError("estimator.name", self.estimator.name, "it needs 2 points of every kind")
+        return spread * part.size / (part.size - 1)
 
     def _forget(self) -> None:
         """Drop what no later fit can read."""

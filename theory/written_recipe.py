@@ -84,7 +84,7 @@ def _lag(key: str, value: object) -> int:
     return value
 
 
-def _lags(value: object) -> tuple[int, ...]:
+def _lags(value: Any) -> tuple[int, ...]:
     lags = tuple(value) if isinstance(value, list | tuple) else (value,)
     if not lags:
         raise LoopError("batch", [], "the list is empty")
@@ -146,10 +146,12 @@ class WrittenRecipe:
 
     def batch_size(self, t: int) -> Count:
         """Points drawn anew for generation `t`."""
-        return sum((i.real or (i.n if i.model else 0) for i in self.of(t)), 0)
+        drawn = [i.n if i.model else i.real for i in self.of(t)]
+        return sum(n for n in drawn if n is not None)
 
     def _check_fit(self, t: int) -> None:
-        key, total = f"generations[{min(t, len(self.generations))}]", 0
+        key = f"generations[{min(t, len(self.generations))}]"
+        total: Count = 0
         for ingredient in self.of(t):
             if ingredient.moments is not None:
                 total += 2  # a model has a variance of its own
@@ -161,7 +163,7 @@ class WrittenRecipe:
             elif ingredient.batch is not None:
                 total += self._eaten(key, t, ingredient)
             else:
-                total += ingredient.n or ingredient.real
+                total += ingredient.real if ingredient.n is None else ingredient.n
         if not is_symbolic(total) and total < 2:
             raise LoopError(key, total, "a fit of a variance needs at least 2 points")
 

@@ -1,0 +1,65 @@
+"""The exact second moments of a loop: its parts put into `theory.provenance`.
+
+On the line. In d dimensions, where model 0 is the source and no peer has a target of its own, E Sigma_g and
+E (mu_g - mu_0)(mu_g - mu_0)^T are Sigma_0 times what a source of variance 1 gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from scipy.special import hyp1f1
+
+from theory.loop import Gaussian, Loop, LoopError, Number, Sampler, UnavailableError
+from theory.meal import Recipe
+from theory.provenance import Provenance
+from theory.recipe import recipe
+
+
+def recipe_of(loop: Loop) -> Recipe:
+    """What every generation of `loop` eats, targets counted from the mean of its source."""
+    made = recipe(loop.data, started=loop.start is not None)
+    if made.targets is None:
+        return made
+    if loop.start is not None:
+        raise LoopError("start", loop.start, "models with targets begin as their own sources")
+    return replace(made, targets=tuple(target - loop.source.mean for target in made.targets))  # ty: ignore
+
+
+def variance_factor(sampler: Sampler) -> Number:
+    """Var of a sample of N(0, 1): lambda, the temperature, or Var(z | |z| < c).
+
+    The last is 1 - 2 c phi(c) / (2 Phi(c) - 1) = (c^2 / 3) M(1, 5/2, c^2/2) / M(1, 3/2, c^2/2), M Kummer's
+    function.
+    """
+    cut = sampler.truncate
+    if cut is not None:
+        return float(cut**2 / 3 * hyp1f1(1, 2.5, cut**2 / 2) / hyp1f1(1, 1.5, cut**2 / 2))
+    return sampler.bias if sampler.temperature is None else sampler.temperature
+
+
+def settings_of(loop: Loop) -> dict[str, Any]:
+    """The settings of `Provenance` and of `affine_step` for a loop on the line.
+
+    Raises:
+        UnavailableError: in several dimensions.
+    """
+    source = loop.source
+    if not isinstance(source, Gaussian) or not source.is_scalar:
+        raise UnavailableError("source", source, "second moments of a recipe are known on the line")
+    start = None if loop.start is None else (loop.start.mean - source.mean, loop.start.variance)
+    factor = variance_factor(loop.sampler)
+    return {
+        "variance": source.variance,
+        "start": start,
+        "bias": factor,
+        "source_bias": factor if loop.sampler.applies_to_source else 1,
+        "estimator": loop.estimator,
+    }
+
+
+def provenance(loop: Loop, number: Callable[[Any], Any] = float, *, remember: bool = False) -> Provenance:
+    """The engine for `loop`, before generation 1."""
+    return Provenance(recipe_of(loop), number=number, remember=remember, **settings_of(loop))

@@ -424,6 +424,13 @@ def test_models_with_real_points_of_their_own(models, real, per):
     assert all(fit == (0, gain * S0 / (n + b * gain), S0 - gain * S0 / (n + b * gain)) for fit in rest)
     if k == 1:
         assert rest[0] == stationary(Fresh(real, per))
+        return
+    engine = Provenance(recipe(Peers(k, per, real)))
+    for _ in range(400):
+        engine.advance()
+    square = gain / (n + b * gain)
+    between = float(square - (1 - b * square) / n)
+    assert engine.product((400, 0), (400, 1)) == pytest.approx(between, rel=1e-12)
 
 
 # Healing

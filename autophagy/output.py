@@ -67,6 +67,8 @@ def statistics(dataset: xr.Dataset, names: tuple[str, ...]) -> dict[str, dict]:
                 continue
             values = np.asarray(variable.sel(statistic=name).values, dtype=float)
             if np.isnan(values).all():
+                if variable.attrs.get("censored"):
+                    entry[name] = None
                 continue
             entry[name] = values[0] if "generation" in variable.dims and len(values) == 1 else values
         entry |= {

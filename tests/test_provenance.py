@@ -3,8 +3,8 @@
 from fractions import Fraction
 
 import pytest
+from exact_fits import ML, S0, UNBIASED, WEIGHTED, fits, stationary
 from scipy.stats import norm
-from test_second_moments import ML, S0, UNBIASED, WEIGHTED, fits, stationary
 
 from theory.affine_step import affine_step
 from theory.loop import Gaussian, Loop, LoopError, Replace, Sampler, UnavailableError

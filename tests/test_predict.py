@@ -261,6 +261,36 @@ def test_almost_sure_limits_where_they_differ():
     assert "almost_surely" not in predict(loop(6), math.inf)["w2_squared"].attrs
 
 
+def test_a_constant_expression_is_a_constant():
+    case, plain = loop("10 ** 2"), loop(100)
+    for name in LINE:
+        a, b = (predict(x, [3, math.inf], [name])[name].values for x in (case, plain))
+        np.testing.assert_array_equal(a, b)
+
+
+EXTREMES = [
+    Loop(Gaussian(1e300, 1e-300), Replace(5), start=Gaussian(-1e300, 1e300)),
+    Loop(Gaussian(0.0, 5e-324), Replace(5), start=Gaussian(1e308, 1e308)),
+    Loop(Gaussian(0.0, 1.0), Replace(2**53), sampler=Sampler(bias=1e-300)),
+    Loop(Gaussian(0.0, 1e300), Replace(2)),
+]
+
+
+@pytest.mark.parametrize("case", EXTREMES)
+def test_extremes_are_numbers(case):
+    data = predict(case, [1, 40, 100_000, math.inf], LINE)
+    for name in LINE:
+        assert not np.isnan(data[name].values).any()
+
+
+def test_truncation_at_the_ends():
+    nothing = Loop(Gaussian(0.0, 1.0), Replace(9), MLE, Sampler(truncate=1e300))
+    everything = Loop(Gaussian(0.0, 1.0), Replace(9), MLE, Sampler(truncate=1e-200))
+    assert value(nothing, "variance", 4) == value(loop(9), "variance", 4)
+    assert value(everything, "variance", 2) == 0  # underflows: (8/9)^2 1e-400 / 3
+    assert value(everything, "mean_error_squared", 2) == value(loop(9), "mean_error_squared", 1)
+
+
 def test_growing_loops_come_with_their_threshold():
     growing = predict(loop(6, UNB, bias=1.15), 5, ["variance"]).attrs["threshold"]
     assert "bounded only for lambda <= 1;" in growing

@@ -81,10 +81,12 @@ def needed_digits(loop: Loop, last: int) -> int:
     """Digits for this loop's moments up to generation `last`."""
     sizes = [loop.data.n] if isinstance(loop.data.n, int) else sample_sizes(loop.data.n, last)
     source, first = models(loop)
-    unit = source.variance**0.5
-    offset = abs(first.mean / unit - source.mean / unit)
-    lengths = [1 + offset, first.variance**0.5 / unit, variance_factor(loop) ** 0.5]
-    return digits_needed(max(sizes), lengths)
+    width = Decimal(first.variance).sqrt()
+    offset = abs(Decimal(first.mean) - Decimal(source.mean)) / width
+    narrowest = min(width / Decimal(source.variance).sqrt(), 1) * min(
+        Decimal(variance_factor(loop)).sqrt(), 1
+    )
+    return digits_needed(max(sizes), 1 + offset, narrowest)
 
 
 def expectations(loop: Loop, generations: Iterable[int], monomials: Iterable[Monomial]) -> list[Polynomial]:

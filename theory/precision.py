@@ -80,10 +80,15 @@ def log(x: float) -> Decimal:
     return Decimal(x).ln()
 
 
-def digits_needed(largest_n: int, scales: list[float]) -> int:
-    """Digits that keep fourth central moments of samples of `largest_n` and lengths of these `scales`."""
-    spread = sum(abs(log10(scale)) for scale in scales if scale)
-    return 60 + round(4 * log10(largest_n) + 8 * spread)
+def digits_needed(largest_n: int, offset: Decimal, narrowest: Decimal) -> int:
+    """Digits that keep fourth central moments.
+
+    Args:
+        largest_n: the largest sample.
+        offset: the mean's distance from the source's in units of sigma: (m + offset)^4 loses offset^4.
+        narrowest: the least sigma in units of the source's: m^4 beside 1 in W2 loses narrowest^8.
+    """
+    return 60 + round(4 * log10(largest_n) + 4 * float(offset.log10()) - 8 * float(narrowest.log10()))
 
 
 def _decimal(x: Any) -> Decimal:

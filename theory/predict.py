@@ -13,9 +13,10 @@ import xarray as xr
 
 from theory import observable as vocabulary
 from theory.evolution import models
+from theory.expression import Expression
 from theory.limits import limits, threshold
 from theory.line import statistics
-from theory.loop import Loop, LoopError, is_symbolic, sample_sizes
+from theory.loop import Loop, LoopError, Replace, is_symbolic, sample_sizes
 from theory.result import Statistic
 
 STATISTICS = ("mean", "variance")
@@ -60,6 +61,7 @@ def predict(
     """
     wanted = _generations(generations)
     _check(loop)
+    loop = _settled(loop)
     names = available(loop, max((g for g in wanted if g < math.inf), default=1))
     if observables is not None:
         names = tuple(dict.fromkeys(_known(loop, name, names) for name in observables))
@@ -148,6 +150,14 @@ def _check(loop: Loop) -> None:
     values += [loop.sampler.bias, loop.sampler.truncate, loop.sampler.temperature]
     if any(is_symbolic(value) for value in values):
         raise LoopError("the loop", None, "numbers are needed here; theory.gaussian has the formulas")
+
+
+def _settled(loop: Loop) -> Loop:
+    """The loop, an expression without t replaced by its value."""
+    n = loop.data.n
+    if not isinstance(n, Expression) or n.fold(True, lambda _: False, lambda _, *parts: any(parts)):
+        return loop
+    return loop.with_(data=Replace(n.at(1)))
 
 
 def _known(loop: Loop, name: str, names: Sequence[str]) -> str:

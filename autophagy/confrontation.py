@@ -8,7 +8,6 @@ rejected.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -23,7 +22,7 @@ from jaxsim.agreement import Theory, agree, comparisons_in, replicates_for
 from jaxsim.law_agreement import agree_on_probability, replicates_for_probability
 from jaxsim.verdict import DISAGREES, NOT_TESTABLE, ROUNDING, replicates_needed
 from theory.claim import Case, Claim
-from theory.loop import Loop
+from theory.loop import Gaussian, Loop
 
 RESOLUTION = 1 / 20
 """The error that every test must see, in standard deviations of one replicate."""
@@ -54,11 +53,6 @@ class Outcome(NamedTuple):
     largest_z: float
 
 
-def affordable(work: int, generations: Sequence[int], family: int) -> int:
-    """Replicates that fit into `work`, but no fewer than the rates ask for where there is no tail."""
-    return max(work // max(generations, default=1), int(replicates_needed(RESOLUTION, 1.0, family)))
-
-
 @dataclass(frozen=True)
 class Wanted:
     """What a confrontation wants simulated.
@@ -74,6 +68,17 @@ class Wanted:
     observable: str
     generations: tuple[int, ...]
     keep: str
+
+
+def affordable(work: int, wanted: Wanted, family: int) -> int:
+    """Replicates that fit into `work`, but no fewer than the rates ask for where there is no tail.
+
+    A generation of a replicate is a unit of work on the line, d^2 units in d dimensions.
+    """
+    source = wanted.loop.source
+    assert isinstance(source, Gaussian)
+    each = max(wanted.generations, default=1) * source.dimension**2
+    return max(work // each, int(replicates_needed(RESOLUTION, 1.0, family)))
 
 
 @dataclass(frozen=True)
@@ -107,11 +112,11 @@ class OfMoments:
 
         Args:
             family: comparisons in all.
-            work: replicates times generations.
+            work: see `affordable`.
         """
         asked = replicates_for(self.expected, RESOLUTION, family)
         for_mean, for_variance = (part[np.isfinite(part)] for part in asked)
-        limit = affordable(work, self.wanted.generations, family)
+        limit = affordable(work, self.wanted, family)
         for_variance = for_variance[for_variance <= limit]
         return int(min(max(for_mean.max(initial=2), for_variance.max(initial=2)), limit))
 

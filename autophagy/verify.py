@@ -12,11 +12,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from autophagy.arguments import UsageError
-from autophagy.asymptotics import OfLimit, OfMedian
-from autophagy.confrontation import RESOLUTION, OfBound, OfLaw, OfMoments, Outcome
+from autophagy.confrontation import RESOLUTION, Outcome
+from autophagy.shared_runs import judged, plan
 from jaxsim.verdict import AGREES, DISAGREES, FALSE_ALARM, FALSE_PASS, NOT_TESTABLE, alarm_threshold
 from theory.claim import Case, Claim
-from theory.loop import Loop
 
 VERIFICATION_ENDINGS = (".html", ".csv", ".json")
 TOOTHLESS = "toothless"
@@ -25,8 +24,6 @@ TOOTHLESS = "toothless"
 WORK = 2**28
 QUICK_WORK = 2**21
 """Replicates times generations of a case, at most, beyond what the rates alone ask for."""
-
-Confrontation = OfMoments | OfLaw | OfBound | OfLimit | OfMedian
 
 
 @dataclass(frozen=True)
@@ -183,13 +180,8 @@ def verify(
     claims = check_claims(claim_ids or (), bounds)
     planned = [(claim, plan(claim, case)) for claim in claims for case in _cases(claim, quick)]
     family = max(sum(trial.comparisons for _, trial in planned), 1)
-    groups = _groups([trial for _, trial in planned])
     work = QUICK_WORK if quick else WORK
-    outcomes: dict[int, Outcome] = {}
-    for done, group in enumerate(groups):
-        outcomes |= _outcomes(group, family, work)
-        if progress is not None:
-            progress(done + 1, len(groups))
+    outcomes = judged([trial for _, trial in planned], family, work, progress)
     rows = [
         _row(claim, [outcomes[id(trial)] for of, trial in planned if of is claim], family) for claim in claims
     ]
@@ -198,47 +190,6 @@ def verify(
 
 def _cases(claim: Claim, quick: bool) -> Iterable[Case]:
     return [case for case in claim.cases if case.quick or not quick]
-
-
-def plan(claim: Claim, case: Case) -> Confrontation:
-    """How `claim` is confronted on `case`, by its check."""
-    if claim.check == "law":
-        return (OfMedian if claim.status == "asymptotic" else OfLaw).plan(claim, case)
-    return {"bound": OfBound, "limit": OfLimit}.get(claim.check, OfMoments).plan(claim, case)
-
-
-def _groups(trials: Sequence[Confrontation]) -> list[list[Confrontation]]:
-    """Those that one simulation serves, together: of one loop, and equally long."""
-    groups: dict[tuple[Loop, str, int], list[Confrontation]] = {}
-    for trial in trials:
-        wanted = trial.wanted
-        groups.setdefault((wanted.loop, wanted.keep, max(wanted.generations, default=0)), []).append(trial)
-    return list(groups.values())
-
-
-def _outcomes(group: list[Confrontation], family: int, work: int) -> dict[int, Outcome]:
-    """Simulate once, with the replicates of the most demanding, and judge each."""
-    from jaxsim.passage import first_passage
-    from jaxsim.simulate import simulate
-
-    loop, keep = group[0].wanted.loop, group[0].wanted.keep
-    # truncated samples have no finite sufficient statistic
-    engine = "exact" if loop.sampler.truncate is None else "literal"
-    count = max(trial.replicates(family, work) for trial in group)
-    names = list(dict.fromkeys(trial.wanted.observable for trial in group))
-    if keep == "passage":
-        (name,) = names
-        times = first_passage(loop, count, observable=name, engine=engine)[name]
-        return {id(trial): trial.judge(times, family) for trial in group}
-    steps = sorted({g for trial in group for g in trial.wanted.generations})
-    kept = "replicates" if keep == "replicates" else "summary"
-    dataset = simulate(loop, steps, count, engine=engine, observables=names, keep=kept)
-    return {
-        id(trial): trial.judge(
-            dataset[trial.wanted.observable].sel(generation=list(trial.wanted.generations)), family
-        )
-        for trial in group
-    }
 
 
 def _row(claim: Claim, outcomes: Sequence[Outcome], family: int) -> Row:

@@ -1,0 +1,132 @@
+"""Confrontations simulated together: those of one loop share a run, and alike loops a compiled program."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Lock
+from typing import Literal
+
+from autophagy.asymptotics import OfLimit, OfMedian
+from autophagy.confrontation import OfBound, OfLaw, OfMoments, Outcome
+from theory.claim import Case, Claim
+from theory.loop import Gaussian, Loop
+
+Confrontation = OfMoments | OfLaw | OfBound | OfLimit | OfMedian
+
+LADDER = (3, 10, 40, 200)
+"""Loops with constant n run up to the next of these, and are measured at the same generations."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One simulation, and all that is judged by it.
+
+    Attributes:
+        loop: what is simulated.
+        keep: "summary", "replicates" or "passage".
+        names: what is measured.
+        steps: where.
+        trials: what is judged.
+    """
+
+    loop: Loop
+    keep: str
+    names: tuple[str, ...]
+    steps: tuple[int, ...]
+    trials: tuple[Confrontation, ...]
+
+    @property
+    def engine(self) -> Literal["exact", "literal"]:
+        """Exact, unless samples are truncated: they have no finite sufficient statistic."""
+        return "exact" if self.loop.sampler.truncate is None else "literal"
+
+    def outcomes(self, family: int, work: int) -> list[Outcome]:
+        """Simulate with the replicates of the most demanding trial, and judge each."""
+        from jaxsim.passage import first_passage
+        from jaxsim.simulate import simulate
+
+        count = max(trial.replicates(family, work) for trial in self.trials)
+        if self.keep == "passage":
+            (name,) = self.names
+            times = first_passage(self.loop, count, observable=name, engine=self.engine)[name]
+            return [trial.judge(times, family) for trial in self.trials]
+        keep = "replicates" if self.keep == "replicates" else "summary"
+        measured = simulate(
+            self.loop, self.steps, count, engine=self.engine, observables=self.names, keep=keep
+        )
+        return [
+            trial.judge(
+                measured[trial.wanted.observable].sel(generation=list(trial.wanted.generations)), family
+            )
+            for trial in self.trials
+        ]
+
+
+def plan(claim: Claim, case: Case) -> Confrontation:
+    """How `claim` is confronted on `case`, by its check."""
+    if claim.check == "law":
+        return (OfMedian if claim.status == "asymptotic" else OfLaw).plan(claim, case)
+    return {"bound": OfBound, "limit": OfLimit}.get(claim.check, OfMoments).plan(claim, case)
+
+
+def judged(
+    trials: Sequence[Confrontation],
+    family: int,
+    work: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[int, Outcome]:
+    """The outcome of every trial, by its `id`.
+
+    Batches are independent: one compiles while another computes, and the numbers do not depend on it.
+    """
+    batches = shared(trials)
+    total = sum(map(len, batches))
+    outcomes: dict[int, Outcome] = {}
+    lock = Lock()
+
+    def work_off(batch: list[Run]) -> None:
+        for run in batch:
+            found = dict(zip(map(id, run.trials), run.outcomes(family, work), strict=True))
+            with lock:
+                outcomes.update(found)
+                done.append(run)
+                if progress is not None:
+                    progress(len(done), total)
+
+    done: list[Run] = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for _ in pool.map(work_off, batches):
+            pass
+    return outcomes
+
+
+def shared(trials: Sequence[Confrontation]) -> list[list[Run]]:
+    """The runs that serve `trials`, in batches of one shape: measured alike, to be compiled once."""
+    together: dict[tuple, list[Confrontation]] = {}
+    alike: dict[tuple, list[Confrontation]] = {}
+    for trial in trials:
+        shape = _shape(trial)
+        together.setdefault((trial.wanted.loop, *shape), []).append(trial)
+        alike.setdefault(shape, []).append(trial)
+    batches: dict[tuple, list[Run]] = {shape: [] for shape in alike}
+    for (loop, *shape), group in together.items():
+        others = alike[tuple(shape)] if loop.source.is_scalar else group
+        names = dict.fromkeys(trial.wanted.observable for trial in others)
+        steps = sorted({g for trial in others for g in trial.wanted.generations})
+        run = Run(loop, group[0].wanted.keep, tuple(names), tuple(steps), tuple(group))
+        batches[tuple(shape)].append(run)
+    return list(batches.values())
+
+
+def _shape(trial: Confrontation) -> tuple:
+    """What a compiled program depends on: runs of one shape may share it."""
+    wanted = trial.wanted
+    assert isinstance(wanted.loop.source, Gaussian)
+    last = max(wanted.generations, default=0)
+    if isinstance(wanted.loop.data.n, int):
+        last = min((rung for rung in LADDER if rung >= last), default=last)
+    truncated = wanted.loop.sampler.truncate is not None
+    return wanted.keep, wanted.loop.source.dimension, truncated, last

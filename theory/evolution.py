@@ -83,9 +83,8 @@ def needed_digits(loop: Loop, last: int) -> int:
     source, first = models(loop)
     width = Decimal(first.variance).sqrt()
     offset = abs(Decimal(first.mean) - Decimal(source.mean)) / width
-    narrowest = min(width / Decimal(source.variance).sqrt(), 1) * min(
-        Decimal(variance_factor(loop)).sqrt(), 1
-    )
+    one, shrinkage = Decimal(1), Decimal(variance_factor(loop)).sqrt()
+    narrowest = min(width / Decimal(source.variance).sqrt(), one) * min(shrinkage, one)
     return digits_needed(max(sizes), 1 + offset, narrowest)
 
 

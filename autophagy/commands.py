@@ -49,17 +49,22 @@ def _predict(options: argparse.Namespace) -> int:
     entries = statistics(dataset, ("mean", "variance"))
     if options.observable:
         for name in options.observable:
-            if entries[name]["status"] in ("none", "infinite") and "mean" not in entries[name]:
-                print(
-                    f"autophagy: {name} has no closed form here: {entries[name]['reason']}", file=sys.stderr
-                )
+            if entries[name]["status"] in ("none", "infinite"):
+                reason = entries[name]["reason"]
+                print(f"autophagy: {name} has no finite closed form here: {reason}", file=sys.stderr)
                 return 3
     _add_laws(options, solved, entries)
-    content = payload(loop, options.generations, entries)
+    threshold = {"threshold": dataset.attrs["threshold"]} if "threshold" in dataset.attrs else {}
+    content = payload(loop, options.generations, entries, **threshold)
     if options.latex:
         _print_statements(entries)
     else:
-        _show(options, content, ("mean", "variance", "status", "claim"), _law_lines(entries))
+        _show(
+            options,
+            content,
+            ("mean", "variance", "status", "claim"),
+            [*_law_lines(entries), *threshold.values()],
+        )
     if options.output:
         write_result(options.output, content, dataset)
     return 0

@@ -1,11 +1,9 @@
-"""Replicates in blocks of a fixed size: a scan over generations inside, `lax.map` over blocks, `shard_map` over devices.
+"""Replicates in blocks of a fixed size: scanned over generations, looped over blocks, sharded over devices.
 
 XLA compiles another program, with other last bits, for another local shape. A block's shape never changes,
 so neither do its numbers: they are the same for any number of devices, of replicates, and for any
 split into calls. Reductions over blocks happen on the host, in block order (`jaxsim.summary`).
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -32,6 +30,7 @@ class Kernel(NamedTuple):
         step: (fixed, step, key, replicate, state) -> state, one generation.
         observe: (name, fixed, step, state) -> value.
         names: what is observed.
+        axes: the trailing shape of each.
         block: replicates in a block.
         keep: "summary" or "replicates".
     """
@@ -40,8 +39,14 @@ class Kernel(NamedTuple):
     step: Callable
     observe: Callable
     names: tuple[str, ...]
+    axes: tuple[tuple[int, ...], ...]
     block: int
     keep: str
+
+    def shapes(self, generations: int) -> list[tuple[int, ...]]:
+        """What one block hands back, per observable."""
+        depth = summary.PARTIALS if self.keep == "summary" else self.block
+        return [(generations, depth, *axes) for axes in self.axes]
 
 
 class Request(NamedTuple):
@@ -85,7 +90,7 @@ def _block(kernel: Kernel, dense: bool, request: Request, block: Any) -> tuple[A
         return tuple(summary.partial(y, kept) if kernel.keep == "summary" else y for y in seen)
 
     def every(state: Any, generation: Any) -> tuple[Any, Any]:
-        # what is observed is the state that came in: it lies in memory, and is not computed again for each use
+        # what is observed is the state that came in: it lies in memory and is not computed again
         return move(generation + 1, state), look(generation, state)
 
     def some(carry: tuple[Any, Any], mark: Any) -> tuple[Any, Any]:
@@ -114,8 +119,8 @@ def program(kernel: Kernel, dense: bool, capacity: int, devices: tuple[jax.Devic
 
     def local(request: Request, first: Any, wanted: Any) -> tuple[Any, ...]:
         run = lambda block: _block(kernel, dense, request, block)  # noqa: E731
-        shapes = jax.eval_shape(run, jnp.uint32(0))
-        empty = jax.tree.map(lambda s: jnp.zeros((capacity, *s.shape), s.dtype), shapes)
+        shapes = kernel.shapes(len(request.marks))
+        empty = tuple(jnp.zeros((capacity, *shape), request.fixed.turn.dtype) for shape in shapes)
 
         def one(k: Any, filled: Any) -> Any:
             fresh = run(first[0] + k.astype(jnp.uint32))
@@ -133,7 +138,7 @@ def program(kernel: Kernel, dense: bool, capacity: int, devices: tuple[jax.Devic
 def run(
     kernel: Kernel, dense: bool, request: Request, capacity: int, devices: tuple[jax.Device, ...]
 ) -> Iterator[tuple[np.ndarray, tuple[np.ndarray, ...]]]:
-    """Call by call: (replicates in each block [block], per observable [block, generation, ...]), in block order."""
+    """Call by call, in block order: (replicates of each block, per observable [block, generation, ...])."""
     seeds = int(request.seeds)
     blocks = -(-seeds // kernel.block)
     compiled = program(kernel, dense, capacity, devices)
@@ -150,8 +155,7 @@ def _shares(blocks: int, devices: int) -> list[int]:
     return [blocks // devices + (d < blocks % devices) for d in range(devices)]
 
 
-def capacity(kernel: Kernel, dense: bool, request: Request) -> int:
+def capacity(kernel: Kernel, request: Request) -> int:
     """Blocks a device takes in one call, so that what comes back stays below `CALL_BYTES`."""
-    shapes = jax.eval_shape(lambda r: _block(kernel, dense, r, jnp.uint32(0)), request)
-    size = sum(int(np.prod(s.shape)) * s.dtype.itemsize for s in jax.tree.leaves(shapes))
-    return int(np.clip(CALL_BYTES // max(size, 1), 1, CALL_BLOCKS))
+    numbers = sum(int(np.prod(shape)) for shape in kernel.shapes(len(request.marks)))
+    return int(np.clip(CALL_BYTES // max(numbers * request.fixed.turn.dtype.itemsize, 1), 1, CALL_BLOCKS))

@@ -1,14 +1,16 @@
 """The logarithm of a chi-square by inversion: a polynomial in a standard normal, fitted once on the host.
 
 If x is standard normal, Q(Phi(x)) has the law of chi2_nu, Q its quantile function. The map
-x -> log(Q(Phi(x)) / nu) is smooth, nearly linear for large nu, and a polynomial in x represents it on
-|x| <= 6.8 (`jaxsim.random` draws no larger normal): one piece, or below 19 degrees of freedom one on each side of 0. The worst error on
-that interval is below `FIT_ERROR` standard deviations of log chi2_nu, for every nu. Above `LARGEST_FITTED` the quantile is the Cornish-Fisher expansion
-to order nu^-2 (Cornish and Fisher 1938; Hill and Davis 1968, doi:10.1214/aoms/1177698251) in the cumulants
-psi^(r-1)(nu/2) of log chi2_nu.
-"""
+x -> log(Q(Phi(x)) / nu) is smooth, nearly linear for large nu, and a polynomial represents it on |x| <= 6.8
+(`jaxsim.random` draws no larger normal): one piece, or below 19 degrees of freedom one on each side of 0.
+The worst error there is below `FIT_ERROR` standard deviations of log chi2_nu, for every nu. Above
+`LARGEST_FITTED` the quantile is the Cornish-Fisher expansion to order nu^-2 (Cornish and Fisher 1938; Hill
+and Davis 1968, doi:10.1214/aoms/1177698251) in the cumulants psi^(r-1)(nu/2) of log chi2_nu.
 
-from __future__ import annotations
+In float32 evaluating it adds a rounding error of at most 3e-6 standard deviations, 3e-7 of them in the mean
+at nu = 1 and 2e-8 from nu = 19 on: after t fits the mean is off by 3e-7 t at most, when its standard error
+with 10^6 replicates is 1e-3 sqrt(t).
+"""
 
 from typing import NamedTuple
 
@@ -30,8 +32,8 @@ class LogChiSquare(NamedTuple):
 
     Attributes:
         centre: E log(chi2_nu / nu), [nu]; what the polynomials give is the deviation from it.
-        rows: [nu, 3 + 2 * (degree + 1)]: the centre of the left and right piece, the reciprocal of their
-            half-width, then the coefficients of both, highest power first.
+        rows: [nu, piece, 2 + degree + 1]: the middle of a piece, the reciprocal of its half-width, then
+            coefficients, highest power first. Two pieces (x < 0, x >= 0) if one of the nu needs them.
     """
 
     centre: np.ndarray
@@ -42,46 +44,46 @@ def fit(degrees_of_freedom: np.ndarray) -> LogChiSquare:
     """The polynomials for these degrees of freedom, which are distinct whole numbers of at least 1."""
     nu = np.asarray(degrees_of_freedom, float)
     kinds = np.searchsorted([start for start, _, _ in _FITS], nu, side="right") - 1
-    large = nu > LARGEST_FITTED
-    degree = max([_FITS[kind][2] for kind in np.unique(kinds)])
-    rows = np.zeros((len(nu), 3 + 2 * (degree + 1)))
-    for kind in np.unique(kinds[~large]):
-        members = np.flatnonzero((kinds == kind) & ~large)
-        _, pieces, order = _FITS[kind]
-        half = EDGE / pieces
-        rows[members, 2] = 1 / half if pieces == 2 else 1
-        for side in range(2):
-            middle = (half if side else -half) if pieces == 2 else 0.0
-            rows[members, side] = middle
-            coefficients = _interpolate(nu[members], middle, half, order)
-            if pieces == 1:
-                coefficients = coefficients / half ** np.arange(order, -1, -1)
-            first = 3 + side * (degree + 1)
-            rows[members, first + degree - order : first + degree + 1] = coefficients
-    if large.any():
-        rows[large, 2] = 1
-        coefficients = _cornish_fisher(nu[large])
-        for side in range(2):
-            last = 3 + (side + 1) * (degree + 1)
-            rows[large, last - 6 : last] = coefficients
+    kinds[nu > LARGEST_FITTED] = len(_FITS)
+    forms = [(*_FITS, (LARGEST_FITTED, 1, 5))[kind] for kind in np.unique(kinds)]
+    pieces, degree = (max(form[k] for form in forms) for k in (1, 2))
+    rows = np.zeros((len(nu), pieces, 2 + degree + 1))
+    for kind, (_, own_pieces, order) in zip(np.unique(kinds), forms, strict=True):
+        members = np.flatnonzero(kinds == kind)
+        half = EDGE / own_pieces
+        for piece in range(pieces):
+            # leading zeros, and a piece repeated, change no bit of what a fit gives on its own
+            middle = (2 * piece - 1) * half if own_pieces == 2 else 0.0
+            if kind == len(_FITS):
+                coefficients = _cornish_fisher(nu[members])
+            else:
+                coefficients = _interpolate(nu[members], middle, half, order)
+                if own_pieces == 1:
+                    coefficients = coefficients / half ** np.arange(order, -1, -1)
+            rows[members, piece, :2] = middle, 1 / half if own_pieces == 2 else 1.0
+            rows[members, piece, 2 + degree - order :] = coefficients
     return LogChiSquare(log_mean(nu), rows)
 
 
 def log_mean(nu: np.ndarray) -> np.ndarray:
-    """E log(chi2_nu / nu) = psi(nu/2) - log(nu/2); its asymptotic series where the difference would cancel."""
+    """E log(chi2_nu / nu) = psi(nu/2) - log(nu/2); its asymptotic series where that cancels."""
     a = np.asarray(nu, float) / 2
     series = -(1 / (2 * a) + 1 / (12 * a**2) - 1 / (120 * a**4) + 1 / (252 * a**6))
     return np.where(a > 50, series, special.digamma(a) - np.log(a))
 
 
-def deviation(row: Float[Array, "*nu row"], x: Float[Array, "*nu"]) -> Float[Array, "*nu"]:
+def deviation(row: Float[Array, "*nu piece row"], x: Float[Array, "*nu"]) -> Float[Array, "*nu"]:
     """log(chi2_nu / nu) minus its mean, where x is standard normal."""
-    degree = (row.shape[-1] - 3) // 2 - 1
-    left = x < 0
-    u = (x - jnp.where(left, row[..., 0], row[..., 1])) * row[..., 2]
+    if row.shape[-2] == 1:
+        middle, narrowness, *coefficients = jnp.moveaxis(row[..., 0, :], -1, 0)
+    else:
+        left = x < 0
+        columns = jnp.moveaxis(row, -1, 0)
+        middle, narrowness, *coefficients = (jnp.where(left, c[..., 0], c[..., 1]) for c in columns)
+    u = (x - middle) * narrowness
     value = jnp.zeros_like(x)
-    for power in range(degree + 1):
-        value = value * u + jnp.where(left, row[..., 3 + power], row[..., 4 + degree + power])
+    for coefficient in coefficients:
+        value = value * u + coefficient
     return value
 
 

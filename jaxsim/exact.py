@@ -1,15 +1,16 @@
 """The exact engine: draws the sufficient statistics of each fit, so its cost does not depend on n.
 
 On the line n normal points have a mean that is normal and a sum of squares that is chi-square with
-nu = n - 1 degrees of freedom, independent of it (Cochran 1934, doi:10.1017/S0305004100016595).
+nu = n - 1 degrees of freedom, independent of it (Cochran 1934, doi:10.1017/S0305004100016595). In d
+dimensions the scatter matrix is Wishart, A A^T with A lower trapezoidal: normals below the diagonal,
+A_jj^2 chi-square with nu - j degrees of freedom, j = 0, 1, ... (Bartlett 1933), for n <= d as well.
 """
 
-from __future__ import annotations
-
 import jax.numpy as jnp
-from jaxtyping import Array, UInt32
+import numpy as np
+from jaxtyping import Array, Float, UInt32
 
-from jaxsim import line
+from jaxsim import line, space
 from jaxsim.chi_square import deviation
 from jaxsim.random import Key, normal_pair, threefry
 
@@ -20,3 +21,21 @@ def line_step(
     """One generation of one replicate: one hash, a pair of normals, a fit."""
     z, x = normal_pair(threefry(key, (replicate, jnp.uint32(0))), fixed.turn)
     return line.advance(state, step.log_noise, z, deviation(fixed.rows[step.kind], x))
+
+
+def space_step(
+    fixed: space.Fixed, step: space.Step, key: Key, replicate: UInt32[Array, ""], state: space.State
+) -> space.State:
+    """One generation of one replicate: d pairs for mean and pivots, then the normals below the diagonal."""
+    d = len(fixed.offset)
+    z, x = normal_pair(threefry(key, (replicate, jnp.arange(d, dtype=jnp.uint32))), fixed.turn)
+    pairs = d + jnp.arange((d * (d - 1) // 2 + 1) // 2, dtype=jnp.uint32)
+    normals = jnp.concatenate(normal_pair(threefry(key, (replicate, pairs)), fixed.turn))
+    return space.advance(step, state, z, deviation(fixed.rows[step.kind], x), _below(normals, d))
+
+
+def _below(normals: Float[Array, " k"], d: int) -> Float[Array, "d d"]:
+    """The first d (d - 1) / 2 of `normals`, row by row below the diagonal; elsewhere anything."""
+    row, column = np.indices((d, d))
+    place = np.where(column < row, row * (row - 1) // 2 + column, 0)
+    return normals[place] if d > 1 else jnp.zeros((1, 1), normals.dtype)

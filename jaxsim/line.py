@@ -1,12 +1,10 @@
 """The state of a Gaussian on the line, and what is measured on it.
 
 Units are the source's: generation g has mean mu_0 + s_0 (offset + ratio u) and log variance
-log s_0^2 + drift_g + 2 log(ratio) + r, where (offset, ratio) is the start in those units and (u, r) the state,
-r centred (`jaxsim.schedule`). It is one complex number u + i r: XLA compiles a state of two arrays
+log s_0^2 + drift_g + 2 log(ratio) + r, where (offset, ratio) is the start in those units and (u, r) the
+state, r centred (`jaxsim.schedule`). It is one complex number u + i r: XLA compiles a state of two arrays
 into two loops and repeats the random numbers in both.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -1,43 +1,35 @@
-"""First passages: the generation at which something first happens to a replicate.
+"""First passages: the generation at which each replicate first does something, run until all have done it."""
 
-A run does not know beforehand how long it must be. It starts over, four times as long, until every
-replicate has passed: the streams are addressed by generation, so the numbers are those of one long run.
-"""
-
-from collections.abc import Callable
-from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
-from jaxtyping import Array, Bool, Int
+from jax import lax
+from jax.sharding import PartitionSpec as P
 
-from jaxsim import blocks, line, summary
-from jaxsim.random import stream_key
+from jaxsim import blocks, summary
+from jaxsim.random import generation_key, stream_key
 from jaxsim.schedule import require_numbers, schedule
-from jaxsim.simulate import Engine, _check, _devices, _precision, _provenance, prepare
+from jaxsim.setting import (
+    Engine,
+    Precision,
+    chosen_devices,
+    chosen_precision,
+    prepare,
+    provenance,
+    require_sound,
+)
 from theory.loop import Loop, LoopError
 from theory.loop_file import loop_hash
 from theory.observable import PASSAGES
 
-FIRST_HORIZON = 64
-LONGER = 4
-
-
-class Walk(NamedTuple):
-    """A replicate on its way.
-
-    Attributes:
-        model: the state of its model.
-        time: fits until it passed, or so far.
-        passed: whether it has.
-    """
-
-    model: line.State
-    time: Int[Array, "*replicates"]
-    passed: Bool[Array, "*replicates"]
+HALF = -np.log(2.0)
+STRETCH = 1024  # generations between two looks at who is still under way
+BATCH = 64  # blocks a device walks at once: what memory holds
 
 
 def first_passage(
@@ -48,9 +40,13 @@ def first_passage(
     seed: int = 0,
     engine: Engine = "exact",
     max_generations: int = 10**6,
-    devices: int | None = None,
+    devices: int | Sequence[jax.Device] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    precision: Precision | None = None,
 ) -> xr.Dataset:
-    """The first generation g >= 1 at which the variance is at most half the source's.
+    """The first generation with variance at most half the source's, replicate by replicate.
+
+    Runs until every replicate has passed, or `max_generations`; replicates draw what they draw in `simulate`.
 
     Args:
         loop: a Gaussian loop on the line.
@@ -58,96 +54,135 @@ def first_passage(
         observable: `half_life`.
         seed: the master seed.
         engine: `exact` or `literal`.
-        max_generations: where a replicate that has not passed is given up.
-        devices: as in `jaxsim.simulate.simulate`.
+        max_generations: where to stop; who has not passed by then is censored.
+        devices: how many local devices, or which; None takes all.
+        progress: called with (replicates done, replicates in all).
+        precision: as in `jaxsim.simulate.simulate`.
 
     Returns:
-        The observable with dimension (statistic,), its attribute `censored` the replicates given up; with
-        any censored the moments are nan, because they would be those of another question.
+        The observable, [statistic], NaN but for its count if any replicate is censored; and `censored`.
 
     Raises:
-        LoopError: for what cannot be simulated, in one sentence.
+        LoopError: for a request or a loop that cannot be served, in one sentence.
     """
-    _check(seeds, seed, engine, "replicates", None)
-    require_numbers(loop)
     if observable not in PASSAGES:
         raise LoopError("observables", observable, f"first passages are: {', '.join(PASSAGES)}")
+    require_sound(seeds, seed, engine, "summary", precision)
     if isinstance(max_generations, bool) or not isinstance(max_generations, int) or max_generations < 1:
         raise LoopError("max_generations", max_generations, "a whole number of at least 1 is needed")
+    require_numbers(loop)
     if not loop.source.is_scalar:
-        raise LoopError("source.mean", loop.source.mean, "a half-life is measured on the line only")
-    chosen = _devices(devices)
-    for horizon in _horizons(loop, max_generations):
-        times, passed, precision = _times(loop, horizon, seeds, seed, engine, chosen)
-        if passed.all():
-            break
-    statistics = _statistics(times, passed)
-    attributes = _provenance(loop, seeds, seed, engine, precision, chosen)
+        raise LoopError("observables", observable, "a first passage is for a source on the line")
+    devices = chosen_devices(devices)
+    walk = _Walk(loop, engine, seed, max_generations, precision, devices)
+    total, censored = None, 0
+    for begin in range(0, seeds, BATCH * len(devices) * walk.block):
+        count = min(seeds - begin, BATCH * len(devices) * walk.block)
+        times = walk(begin, count)
+        censored += int((times == 0).sum())
+        found = summary.of(times[times > 0].astype(float))
+        total = found if total is None else total + found
+        if progress is not None:
+            progress(begin + count, seeds)
+    statistics = total.statistics()
+    if censored:
+        statistics[1:] = np.nan
+        statistics[0] = seeds
     return xr.Dataset(
-        {observable: (("statistic",), statistics, {"censored": int((~passed).sum())})},
+        {observable: ("statistic", statistics), "censored": censored},
         {"statistic": list(summary.STATISTICS)},
-        attributes,
+        provenance(loop, seeds, seed, engine, walk.precision, devices) | {"max_generations": max_generations},
     )
 
 
-def _horizons(loop: Loop, most: int) -> list[int]:
-    """The lengths tried, the last one the longest there may be."""
-    if isinstance(loop.data.n, tuple):
-        most = min(most, len(loop.data.n))
-    lengths = [FIRST_HORIZON]
-    while lengths[-1] < most:
-        lengths.append(lengths[-1] * LONGER)
-    return [min(length, most) for length in lengths]
+class _Walk:
+    """A loop made ready for stretches of generations; called with a range of replicates."""
 
+    def __init__(
+        self,
+        loop: Loop,
+        engine: Engine,
+        seed: int,
+        limit: int,
+        precision: Precision | None,
+        devices: tuple[jax.Device, ...],
+    ):
+        self.loop, self.engine, self.limit, self.devices = loop, engine, limit, devices
+        self.precision = precision or chosen_precision(loop, schedule(loop, 1), engine)
+        self.key = stream_key(seed, loop_hash(loop), engine)
+        self.stretches: dict[int, tuple[blocks.Kernel, Any, Any, int]] = {}
+        self.block = self.stretch(0)[0].block
 
-def _times(
-    loop: Loop, horizon: int, seeds: int, seed: int, engine: Engine, devices: tuple[jax.Device, ...]
-) -> tuple[np.ndarray, np.ndarray, str]:
-    """For each replicate the fits until it passed, or `horizon`, and whether it passed."""
-    plan = schedule(loop, horizon)
-    precision = _precision(loop, plan, engine)
-    with jax.enable_x64(True):  # as in simulate: every array here states its precision
-        setting = prepare(loop, plan, engine, np.dtype(precision))
-        kernel = _passing(setting.kernel)
-        marks = np.array([horizon], np.int32)
-        key = stream_key(seed, loop_hash(loop), engine)
-        request = blocks.Request(setting.fixed, setting.steps, key, marks, np.int64(seeds))
-        capacity = blocks.capacity(kernel, False, request)
-        parts = [
-            [array[:, 0].reshape(-1)[: counts.sum()] for array in arrays]
-            for counts, arrays in blocks.run(kernel, False, request, capacity, devices)
-        ]
-    times, passed = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return times, passed, precision
+    def stretch(self, done: int) -> tuple[blocks.Kernel, Any, Any, int]:
+        """(kernel, fixed, steps, length) of the generations after `done`, `steps` padded to `STRETCH`."""
+        if done not in self.stretches:
+            end = min(done + STRETCH, self.limit)
+            sizes = self.loop.data.n
+            if isinstance(sizes, tuple):
+                end = min(end, max(len(sizes), done + 1))  # perhaps nobody needs what is after the list's end
+            plan = schedule(self.loop, end)
+            with jax.enable_x64(True):
+                setting = prepare(self.loop, plan, self.engine, np.dtype(self.precision))
+            pad = STRETCH - (end - done)
+            steps = jax.tree.map(lambda leaf: np.pad(leaf[done:], (0, pad), "edge"), setting.steps)
+            self.stretches[done] = (setting.kernel, setting.fixed, steps, end - done)
+        return self.stretches[done]
+
+    def __call__(self, begin: int, count: int) -> np.ndarray:
+        """Passage times of replicates begin, ..., begin + count - 1; 0 for the censored."""
+        share = -(-count // (self.block * len(self.devices)))
+        numbers = begin // self.block + np.arange(share * len(self.devices))
+        times = np.zeros((len(numbers), self.block), np.int32)
+        times.reshape(-1)[count:] = -1  # none of the replicates asked for
+        kernel, fixed, _, _ = self.stretch(0)
+        done = 0
+        with jax.enable_x64(True):
+            first = kernel.start(jax.tree.map(jnp.asarray, fixed))
+            state = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (*times.shape, *leaf.shape)), first)
+            while done < self.limit and bool(np.any(np.asarray(times) == 0)):
+                kernel, fixed, steps, length = self.stretch(done)
+                arguments = (fixed, steps, self.key, np.int32(done), np.int32(length))
+                state, times = _program(kernel, self.devices)(
+                    arguments, numbers.astype(np.uint32), state, times
+                )
+                done += length
+        return np.asarray(times).reshape(-1)[:count]
 
 
 @lru_cache(maxsize=16)
-def _passing(kernel: blocks.Kernel) -> blocks.Kernel:
-    """The same loop, each replicate with a clock that stops when it passes."""
-    return blocks.Kernel(
-        _start, partial(_step, kernel.step), _observe, ("time", "passed"), kernel.block, "replicates"
-    )
+def _program(kernel: blocks.Kernel, devices: tuple[jax.Device, ...]) -> Callable:
+    """The compiled walk of a stretch: (arguments, block numbers, states, times) -> (states, times)."""
 
+    def walk(arguments: Any, block: Any, state: Any, times: Any) -> tuple[Any, Any]:
+        fixed, steps, key, done, length = arguments
+        replicates = block * np.uint32(kernel.block) + jnp.arange(kernel.block, dtype=jnp.uint32)
 
-def _start(fixed: line.Fixed) -> Walk:
-    return Walk(line.start(fixed), jnp.int32(0), jnp.bool_(False))
+        def move(carry: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
+            k, state, times = carry
+            # the state that came in is looked at: it lies in memory
+            times = passed(k, state, times)
+            hashed = generation_key(key, (done + k + 1).astype(jnp.uint32))
+            step = jax.tree.map(lambda leaf: leaf[k], steps)
+            return (
+                k + 1,
+                jax.vmap(lambda i, s: kernel.step(fixed, step, hashed, i, s))(replicates, state),
+                times,
+            )
 
+        def passed(k: Any, state: Any, times: Any) -> Any:
+            step = jax.tree.map(lambda leaf: leaf[jnp.maximum(k - 1, 0)], steps)
+            deviation = jax.vmap(lambda s: kernel.observe("log_variance", fixed, step, s))(state)
+            below = deviation + step.log_variance <= HALF
+            return jnp.where((k > 0) & (times == 0) & below, done + k, times)
 
-def _step(inner: Callable, fixed: Any, step: Any, key: Any, replicate: Any, walk: Walk) -> Walk:
-    model = inner(fixed, step, key, replicate, walk.model)
-    low = step.log_variance + model.imag <= -np.log(2.0)
-    return Walk(model, walk.time + ~walk.passed, walk.passed | low)
+        wanted = lambda carry: (carry[0] < length) & jnp.any(carry[2] == 0)  # noqa: E731
+        k, state, times = lax.while_loop(wanted, move, (jnp.int32(0), state, times))
+        return state, passed(k, state, times)
 
+    def local(arguments: Any, numbers: Any, state: Any, times: Any) -> tuple[Any, Any]:
+        return lax.map(lambda each: walk(arguments, *each), (numbers, state, times))
 
-def _observe(name: str, fixed: Any, step: Any, walk: Walk) -> Array:
-    return getattr(walk, name)
-
-
-def _statistics(times: np.ndarray, passed: np.ndarray) -> np.ndarray:
-    """Count, mean and the other statistics of a summary; nan where a replicate was given up."""
-    if not passed.all():
-        return np.array([len(times)] + [np.nan] * (len(summary.STATISTICS) - 1), float)
-    mean = times.mean(dtype=float)
-    second, third, fourth = (np.mean((times - mean) ** k) for k in (2, 3, 4))
-    variance = second * len(times) / max(len(times) - 1, 1)
-    return np.array([len(times), mean, variance, third, fourth, np.sqrt(variance / len(times))])
+    mesh = jax.make_mesh((len(devices),), ("device",), (jax.sharding.AxisType.Auto,), devices=devices)
+    split = P("device")
+    specs = {"in_specs": (P(), split, split, split), "out_specs": split}
+    return jax.jit(jax.shard_map(local, mesh=mesh, check_vma=False, **specs))

@@ -9,10 +9,8 @@ extends a shorter one. There is room for 2^32 replicates and 2^33 words in each 
 What "exact" means. A normal pair is a Box-Muller transform of two 32-bit words, the radius from
 (w + 1/2) / 2^32 and the angle from w / 2^32 turns: |z| stops at sqrt(66 log 2) = 6.76 (probability
 1.3e-11 lies beyond), and nearer the centre the law is that of a normal on a grid of relative width 2^-24
-in float32, 2^-32 in float64. Both precisions use the same words, so they are the same run rounded differently.
+in float32, 2^-32 in float64. Both precisions use the same words: they are one run, rounded differently.
 """
-
-from __future__ import annotations
 
 from functools import cache
 from typing import Any
@@ -60,7 +58,7 @@ def _words(value: int) -> tuple[np.ndarray, np.ndarray]:
     return np.array([value >> 32 & 0xFFFFFFFF], np.uint32), np.array([value & 0xFFFFFFFF], np.uint32)
 
 
-def generation_key(key: UInt32[Array, 2], generation: UInt32[Array, ""]) -> Key:
+def generation_key(key: UInt32[Array, "2"], generation: UInt32[Array, ""]) -> Key:
     """The key of one generation."""
     return threefry((key[0], key[1]), (generation, jnp.uint32(0)))
 
@@ -70,9 +68,9 @@ def normal_pair(words: tuple[Words, Words], turn: Float[Array, ""]) -> tuple[Arr
 
     Args:
         words: uniform 32-bit words.
-        turn: 2^32, handed in as an argument of the compiled program. XLA inlines a producer into each of its
-            consumers unless it ends in an expensive operation; dividing by a number it cannot see
-            keeps the hash from being computed again for every use.
+        turn: 2^32. XLA inlines a producer into each of its consumers unless it ends in an expensive
+            operation. Where the pair has several uses, hand it in as an argument of the compiled program: a
+            division by a number XLA cannot see keeps it from computing the hash again for each of them.
     """
     dtype = turn.dtype
     uniform = (words[0].astype(dtype) + dtype.type(0.5)) * dtype.type(2.0**-32)

@@ -5,8 +5,6 @@ lambda_g chi2 / c_g. The expected logarithms are summed here, in float64, once f
 carries the deviations from them, which are centred and of the size of their spread at any depth.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

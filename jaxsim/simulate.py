@@ -1,50 +1,30 @@
 """Monte Carlo of a loop: thousands of replicates, summarised at the generations asked for."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
-from functools import partial
-from importlib.metadata import version
-from typing import Any, Literal, NamedTuple
+from itertools import pairwise
+from typing import Any
 
 import jax
 import numpy as np
 import xarray as xr
 
-from jaxsim import blocks, exact, line, literal, summary
+from jaxsim import blocks, summary
 from jaxsim.random import stream_key
-from jaxsim.schedule import Schedule, require_numbers, schedule
+from jaxsim.schedule import require_numbers, schedule
+from jaxsim.setting import (
+    Engine,
+    Keep,
+    Precision,
+    Setting,
+    chosen_devices,
+    chosen_precision,
+    prepare,
+    provenance,
+    require_sound,
+)
 from theory.loop import Loop, LoopError
-from theory.loop_file import loop_hash, to_json
-from theory.observable import AXES, LINE
-
-Engine = Literal["exact", "literal"]
-Keep = Literal["summary", "replicates"]
-Precision = Literal["float32", "float64"]
-
-LARGEST_SEEDS = 2**32
-LARGEST_LITERAL = 2**31
-LARGEST_SINGLE = 10**6  # beyond this n the rounding of float32 nears the spread of one fit
-ENGINES = ("exact", "literal")
-
-
-class Setting(NamedTuple):
-    """A loop made ready for the device.
-
-    Attributes:
-        kernel: without names.
-        fixed, steps: its arguments.
-        available: observables that exist for it, the costly ones last.
-        default: those given unless asked otherwise.
-        unit: name -> (shift [1 + generation, ...], factor) from the device's units.
-    """
-
-    kernel: blocks.Kernel
-    fixed: Any
-    steps: Any
-    available: tuple[str, ...]
-    default: tuple[str, ...]
-    unit: Callable[[str], tuple[np.ndarray, float]]
+from theory.loop_file import loop_hash
+from theory.observable import AXES
 
 
 def simulate(
@@ -72,25 +52,26 @@ def simulate(
         keep: `summary` (count, mean, central moments) or every replicate.
         devices: how many local devices, or which; None takes all. The numbers do not depend on it.
         progress: called with (replicates done, replicates in all) between calls.
-        precision: float32, or float64 (the same run, rounded less); None takes float32 up to n = 10^6.
+        precision: float32, or float64 (the same run, rounded less); None takes float32 where n_1 <= 10^6, but
+            float64 for the literal engine in d dimensions.
 
     Returns:
-        A variable per observable with dimensions (statistic, generation, ...) or (replicate, generation, ...),
-        in float64 on the host.
+        A variable per observable with dimensions (statistic or replicate, generation, ...), in float64.
 
     Raises:
         LoopError: for a request or a loop the engine cannot serve, in one sentence.
     """
     marks = _generations(generations)
-    _check(seeds, seed, engine, keep, precision)
+    require_sound(seeds, seed, engine, keep, precision)
     require_numbers(loop)
     plan = schedule(loop, int(marks[-1]))
-    precision = precision or _precision(plan)
-    chosen = _devices(devices)
+    precision = precision or chosen_precision(loop, plan, engine)
+    chosen = chosen_devices(devices)
     with jax.enable_x64(True):  # float32 arrays stay float32: every array here states its precision
         setting = prepare(loop, plan, engine, np.dtype(precision))
         names = _names(observables, setting)
-        kernel = setting.kernel._replace(names=names, keep=keep)
+        axes = tuple(_axes(name, loop) for name in names)
+        kernel = setting.kernel._replace(names=names, axes=axes, keep=keep)
         dense = len(marks) > 1 and bool(np.array_equal(marks, np.arange(1, len(marks) + 1)))
         key = stream_key(seed, loop_hash(loop), engine)
         request = blocks.Request(setting.fixed, setting.steps, key, marks.astype(np.int32), np.int64(seeds))
@@ -99,7 +80,7 @@ def simulate(
     coordinates: dict[str, Any] = {"generation": marks}
     if keep == "summary":
         coordinates["statistic"] = list(summary.STATISTICS)
-    return xr.Dataset(data, coordinates, _provenance(loop, seeds, seed, engine, precision, chosen))
+    return xr.Dataset(data, coordinates, provenance(loop, seeds, seed, engine, precision, chosen))
 
 
 def _collect(
@@ -112,7 +93,7 @@ def _collect(
     progress: Callable[[int, int], None] | None,
 ) -> dict[str, np.ndarray]:
     seeds, done = int(request.seeds), 0
-    capacity = blocks.capacity(kernel, dense, request)
+    capacity = blocks.capacity(kernel, request)
     parts: list[list[Any]] = [[] for _ in kernel.names]
     for counts, arrays in blocks.run(kernel, dense, request, capacity, devices):
         for found, array in zip(parts, arrays, strict=True):
@@ -131,7 +112,8 @@ def _collect(
         shift = shift[marks]
         if kernel.keep == "replicates":
             with np.errstate(over="ignore"):
-                values[name] = np.concatenate(found) * factor + _spread(shift, found[0][0])
+                samples = np.concatenate(found) * factor + _spread(shift, found[0][0])
+            values[name] = np.where(np.isnan(samples), np.inf, samples)  # beyond the range
         else:
             values[name] = found[0].scaled(factor, _spread(shift, found[0].mean)).statistics()
     return values
@@ -139,46 +121,6 @@ def _collect(
 
 def _spread(shift: np.ndarray, like: np.ndarray) -> np.ndarray:
     return shift.reshape(shift.shape + (1,) * (like.ndim - shift.ndim))
-
-
-def prepare(loop: Loop, plan: Schedule, engine: Engine, dtype: np.dtype) -> Setting:
-    """The kernel of a loop and its arguments, in one precision.
-
-    Raises:
-        LoopError: for what the engine cannot do.
-    """
-    if engine == "exact" and plan.truncated.any():
-        raise LoopError(
-            "sampler.truncate",
-            loop.sampler.truncate,
-            "truncated samples have no finite sufficient statistic; use the literal engine",
-        )
-    if engine == "literal" and plan.sizes.max() > LARGEST_LITERAL:
-        raise LoopError(
-            "data.n", int(plan.sizes.max()), f"the literal engine draws every sample, up to {LARGEST_LITERAL}"
-        )
-    if not loop.source.is_scalar:
-        raise LoopError("source", None, "vectors are not available yet")
-    fixed, steps = line.parameters(loop, plan, dtype)
-    if engine == "exact":
-        step, block = exact.line_step, 1024
-    else:
-        step, block = _literal_line(bool(plan.truncated.any())), 512
-    kernel = blocks.Kernel(line.start, step, _observe_line, (), block, "summary")
-    return Setting(kernel, fixed, steps, LINE, LINE, partial(line.unit, loop=loop, plan=plan))
-
-
-def _observe_line(name: str, fixed: Any, step: Any, state: Any) -> Any:
-    return line.observe(name, fixed, step.log_variance, state)
-
-
-_LITERAL_LINE = {
-    truncating: partial(literal.line_step, truncating=truncating) for truncating in (False, True)
-}
-
-
-def _literal_line(truncating: bool) -> Callable:
-    return _LITERAL_LINE[truncating]  # one object each, so that compiled programs are found again
 
 
 def _generations(generations: int | Sequence[int]) -> np.ndarray:
@@ -191,26 +133,9 @@ def _generations(generations: int | Sequence[int]) -> np.ndarray:
             raise LoopError("generations", value, "a generation is a whole number of at least 1")
         if value >= 2**31:
             raise LoopError("generations", value, f"at most {2**31 - 1} can be simulated")
-    if any(later <= earlier for earlier, later in zip(listed, listed[1:], strict=False)):
+    if any(later <= earlier for earlier, later in pairwise(listed)):
         raise LoopError("generations", listed, "they must increase")
     return np.array(listed, np.int64)
-
-
-def _check(seeds: object, seed: object, engine: str, keep: str, precision: str | None) -> None:
-    for key, value, low, high in (("seeds", seeds, 1, LARGEST_SEEDS), ("seed", seed, 0, 2**64 - 1)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
-            raise LoopError(key, value, f"a whole number from {low} to {high} is needed")
-    for key, value, choices in (
-        ("engine", engine, ENGINES),
-        ("keep", keep, ("summary", "replicates")),
-        ("precision", precision, ("float32", "float64", None)),
-    ):
-        if value not in choices:
-            raise LoopError(key, value, f"there are: {', '.join(filter(None, choices))}")
-
-
-def _precision(plan: Schedule) -> Precision:
-    return "float64" if plan.sizes.max() > LARGEST_SINGLE or plan.drift.max() > 40 else "float32"
 
 
 def _names(observables: Sequence[str] | None, setting: Setting) -> tuple[str, ...]:
@@ -222,32 +147,10 @@ def _names(observables: Sequence[str] | None, setting: Setting) -> tuple[str, ..
     return tuple(dict.fromkeys(observables))
 
 
-def _devices(devices: int | Sequence[jax.Device] | None) -> tuple[jax.Device, ...]:
-    local = jax.local_devices()
-    if devices is None:
-        return tuple(local)
-    if not isinstance(devices, int):
-        return tuple(devices)
-    if not 1 <= devices <= len(local):
-        raise LoopError("devices", devices, f"there are {len(local)} local devices")
-    return tuple(local[:devices])
+def _axes(name: str, loop: Loop) -> tuple[int, ...]:
+    return () if loop.source.is_scalar else (loop.source.dimension,) * len(AXES.get(name, ()))
 
 
 def _dimensions(name: str, loop: Loop, keep: str) -> tuple[str, ...]:
     trailing = () if loop.source.is_scalar else AXES.get(name, ())
     return ("statistic" if keep == "summary" else "replicate", "generation", *trailing)
-
-
-def _provenance(
-    loop: Loop, seeds: int, seed: int, engine: str, precision: str, devices: tuple[jax.Device, ...]
-) -> dict[str, Any]:
-    packages = {name: version(name) for name in ("jax", "jaxlib", "numpy")}
-    return {
-        "loop": to_json(loop),
-        "seeds": int(seeds),
-        "seed": seed if seed < 2**63 else str(seed),
-        "engine": engine,
-        "precision": precision,
-        "versions": ", ".join(f"{name} {number}" for name, number in packages.items()),
-        "device": devices[0].device_kind,
-    }

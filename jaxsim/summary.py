@@ -1,11 +1,10 @@
 """Additive summaries: count, mean and central moments up to the fourth; merging is `+`.
 
-A block of replicates is reduced on the device in two passes (its mean, then powers of deviations scaled by the largest of them,
-so that neither 1e-30 nor 1e30 loses its fourth power in float32). Blocks are merged on the host in float64,
-in block order, by the formulas of Chan, Golub and LeVeque (1979) and Pébay (2008, SAND2008-6212).
+A block of replicates is reduced on the device in two passes: its mean, then powers of the deviations, scaled
+by the largest of them so that neither 1e-30 nor 1e30 loses its fourth power in float32. Blocks are merged on
+the host in float64, in block order, by the formulas of Chan, Golub and LeVeque (1979) and Pébay (2008,
+SAND2008-6212).
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import reduce
@@ -34,8 +33,12 @@ class Summary:
     third: np.ndarray
     fourth: np.ndarray
 
-    def __add__(self, other: Summary) -> Summary:
+    def __add__(self, other: "Summary") -> "Summary":
         a, b = self, other
+        if not np.any(b.count):
+            return a
+        if not np.any(a.count):
+            return b
         with np.errstate(all="ignore"):
             n = a.count + b.count
             d, p, q = b.mean - a.mean, a.count / n, b.count / n
@@ -51,7 +54,7 @@ class Summary:
             )
         return Summary(n, *map(_beyond, merged))
 
-    def scaled(self, factor: float, shift: np.ndarray | float = 0.0) -> Summary:
+    def scaled(self, factor: float, shift: np.ndarray | float = 0.0) -> "Summary":
         """The summary of shift + factor * (what was summarised)."""
         with np.errstate(all="ignore"):
             moments = (self.second, self.third, self.fourth)
@@ -60,16 +63,23 @@ class Summary:
 
     def statistics(self) -> np.ndarray:
         """The rows named in `STATISTICS`: central moments, the variance with divisor count - 1."""
-        n = self.count
+        n = np.maximum(self.count, 1)
         with np.errstate(all="ignore"):
             # one replicate has no spread to speak of: its variance and standard error are infinite
             variance = np.where(n > 1, self.second / np.maximum(n - 1, 1), np.inf)
-            rows = (n, self.mean, variance, self.third / n, self.fourth / n, np.sqrt(variance / n))
+            rows = (self.count, self.mean, variance, self.third / n, self.fourth / n, np.sqrt(variance / n))
         return np.stack(np.broadcast_arrays(*rows)).astype(float)
 
-    def take(self, index: slice) -> Summary:
+    def take(self, index: slice) -> "Summary":
         """The part of every array that `index` selects."""
         return Summary(*(getattr(self, field.name)[index] for field in fields(self)))
+
+
+def of(samples: np.ndarray) -> Summary:
+    """The summary of samples [replicate, ...] on the host."""
+    count = np.full(samples.shape[1:], float(len(samples)))
+    mean = samples.mean(0) if len(samples) else np.zeros(samples.shape[1:])
+    return Summary(count, mean, *(((samples - mean) ** k).sum(0) for k in (2, 3, 4)))
 
 
 def _beyond(value: np.ndarray) -> np.ndarray:
@@ -77,7 +87,7 @@ def _beyond(value: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(value), np.inf, value)
 
 
-def partial(values: Float[Array, block *axes], kept: Bool[Array, " block"]) -> Float[Array, 6 *axes]:
+def partial(values: Float[Array, " block *axes"], kept: Bool[Array, " block"]) -> Float[Array, " 6 *axes"]:
     """Mean, largest deviation, and sums of the scaled deviations' first four powers, over the kept."""
     kept = kept.reshape(-1, *(1 for _ in values.shape[1:]))
     count = jnp.maximum(jnp.sum(kept), 1).astype(values.dtype)

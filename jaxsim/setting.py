@@ -1,0 +1,142 @@
+"""A loop and a request made ready for the device: checks, the choice of kernel and precision, provenance."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from importlib.metadata import version
+from typing import Any, Literal, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxsim import blocks, exact, line, literal, space
+from jaxsim.schedule import Schedule
+from theory.loop import Loop, LoopError
+from theory.loop_file import to_json
+from theory.observable import LINE
+
+Engine = Literal["exact", "literal"]
+Keep = Literal["summary", "replicates"]
+Precision = Literal["float32", "float64"]
+
+LARGEST_SEEDS = 2**32
+LARGEST_LITERAL = 2**31
+LARGEST_SINGLE = 10**6  # beyond this n the rounding of float32 nears the spread of one fit
+ENGINES = ("exact", "literal")
+
+
+class Setting(NamedTuple):
+    """A loop made ready for the device.
+
+    Attributes:
+        kernel: without names.
+        fixed, steps: its arguments.
+        available: observables that exist for it, the costly ones last.
+        default: those given unless asked otherwise.
+        unit: name -> (shift [1 + generation, ...], factor) from the device's units.
+    """
+
+    kernel: blocks.Kernel
+    fixed: Any
+    steps: Any
+    available: tuple[str, ...]
+    default: tuple[str, ...]
+    unit: Callable[[str], tuple[np.ndarray, float]]
+
+
+def prepare(loop: Loop, plan: Schedule, engine: Engine, dtype: np.dtype) -> Setting:
+    """The kernel of a loop and its arguments, in one precision.
+
+    Raises:
+        LoopError: for what the engine cannot do.
+    """
+    if engine == "exact" and plan.truncated.any():
+        raise LoopError(
+            "sampler.truncate",
+            loop.sampler.truncate,
+            "truncated samples have no finite sufficient statistic; use the literal engine",
+        )
+    if engine == "literal" and plan.sizes.max() > LARGEST_LITERAL:
+        raise LoopError(
+            "data.n", int(plan.sizes.max()), f"the literal engine draws every sample, up to {LARGEST_LITERAL}"
+        )
+    family = line if loop.source.is_scalar else space
+    fixed, steps = family.parameters(loop, plan, dtype)
+    step = _STEPS[family, engine, bool(plan.truncated.any())]
+    observe = _observe_line if family is line else space.observe
+    kernel = blocks.Kernel(family.start, step, observe, (), (), _block(loop), "summary")
+    names = (LINE, LINE) if family is line else (space.available(plan), space.default(plan))
+    return Setting(kernel, fixed, steps, *names, partial(family.unit, loop=loop, plan=plan))
+
+
+def _observe_line(name: str, fixed: Any, step: Any, state: Any) -> Any:
+    return line.observe(name, fixed, step.log_variance, state)
+
+
+# one object each, so that compiled programs are found again
+_STEPS = {
+    (line, "exact", False): exact.line_step,
+    (space, "exact", False): exact.space_step,
+    (line, "literal", False): partial(literal.line_step, truncating=False),
+    (line, "literal", True): partial(literal.line_step, truncating=True),
+    (space, "literal", False): partial(literal.space_step, truncating=False),
+    (space, "literal", True): partial(literal.space_step, truncating=True),
+}
+
+
+def _block(loop: Loop) -> int:
+    """Replicates a block: enough to fill vector instructions, few enough to stay in the cache."""
+    if loop.source.is_scalar:
+        return 1024
+    fitting = 2**16 // loop.source.dimension**2
+    return int(np.clip(2 ** max(fitting, 1).bit_length() // 2, 8, 512))
+
+
+def require_sound(seeds: object, seed: object, engine: str, keep: str, precision: str | None) -> None:
+    """Refuse arguments out of their range, in one sentence."""
+    for key, value, low, high in (("seeds", seeds, 1, LARGEST_SEEDS), ("seed", seed, 0, 2**64 - 1)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
+            raise LoopError(key, value, f"a whole number from {low} to {high} is needed")
+    for key, value, choices in (
+        ("engine", engine, ENGINES),
+        ("keep", keep, ("summary", "replicates")),
+        ("precision", precision, ("float32", "float64", None)),
+    ):
+        if value not in choices:
+            raise LoopError(key, value, f"there are: {', '.join(filter(None, choices))}")
+
+
+def chosen_precision(loop: Loop, plan: Schedule, engine: str) -> Precision:
+    """What a run is computed in unless told otherwise."""
+    # by the first size alone: a longer run must extend a shorter one to the last bit
+    large = plan.sizes[0] > LARGEST_SINGLE
+    # a Cholesky factor of a sampled scatter matrix squares its condition number
+    squared = engine == "literal" and not loop.source.is_scalar
+    return "float64" if large or squared else "float32"
+
+
+def chosen_devices(devices: int | Sequence[jax.Device] | None) -> tuple[jax.Device, ...]:
+    """The devices meant: how many of the local ones, or which, or all."""
+    local = jax.local_devices()
+    if devices is None:
+        return tuple(local)
+    if not isinstance(devices, int):
+        return tuple(devices)
+    if not 1 <= devices <= len(local):
+        raise LoopError("devices", devices, f"there are {len(local)} local devices")
+    return tuple(local[:devices])
+
+
+def provenance(
+    loop: Loop, seeds: int, seed: int, engine: str, precision: str, devices: tuple[jax.Device, ...]
+) -> dict[str, Any]:
+    """Everything needed to make a run again."""
+    packages = {name: version(name) for name in ("jax", "jaxlib", "numpy")}
+    return {
+        "loop": to_json(loop),
+        "seeds": int(seeds),
+        "seed": seed if seed < 2**63 else str(seed),
+        "engine": engine,
+        "precision": precision,
+        "versions": ", ".join(f"{name} {number}" for name, number in packages.items()),
+        "device": devices[0].device_kind,
+    }

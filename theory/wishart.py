@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory import wishart_truncated
-from theory.loop import Gaussian, Loop, LoopError, Replace
+from theory.loop import Loop
 from theory.observable import AXES
 from theory.result import Statistic, unknown
 from theory.wishart_fits import Path, covariance, offset
 from theory.wishart_inverse import kl_from_source
 from theory.wishart_kl import kl_to_source
-from theory.wishart_logarithms import exponents, isotropic, log_det, log_pseudo_det, lyapunov
+from theory.wishart_limits import SCHEDULED, almost_surely, growing_limit
+from theory.wishart_logarithms import isotropic, log_det, log_pseudo_det, lyapunov
 from theory.wishart_moments import (
     covariance_entries,
     mean_error,
@@ -56,17 +57,14 @@ ENTRIES = {
 }
 """The catalogue's entry behind each observable."""
 
-TRUNCATED = (
-    "under truncation the Wishart law is lost; only invariant moments up to the second order close in d dimensions"
+TRUNCATED = "under truncation the Wishart law is lost: only invariant moments of the first two orders close"
+NO_RATIO = (
+    "the expectation of a ratio of traces has no closed form; `ratio_of_expectations` has the other ratio"
 )
-SCHEDULED = "the limit for growing samples has no closed form here"
-NO_RATIO = "the expectation of a ratio of traces has no closed form; `ratio_of_expectations` has the other ratio"
 NO_SPECTRUM = "moments of the ordered eigenvalues have no closed form for products of Wishart matrices"
 NO_PSEUDO_DET = "E log det(A^T Sigma_0 A) of a rank-deficient fit is known for an isotropic first model only"
 NO_W2 = "E tr (Sigma_0^{1/2} Sigma Sigma_0^{1/2})^{1/2} has no closed form"
 FIRST_ORDER = "to first order in tau = sum 1/n_t; the relative error is O((d + 1) tau)"
-
-COLLAPSING = ("variance", "covariance", "trace", "trace_of_square", "square_of_trace", "eigenvalues")
 
 
 def predict_observable(
@@ -83,18 +81,15 @@ def predict_observable(
     Raises:
         LoopError: if a limit is asked for and the sample sizes are a list, which has an end.
     """
-    path = Path.of(loop, list(generations))
-    if path.infinite.any() and isinstance(loop.data.n, tuple):
-        raise LoopError("data.n", list(loop.data.n), "a list of sample sizes ends: there is no limit at t = inf")
-    if path.infinite.any():
-        highest = min(highest, 2)
-    if path.truncated:
-        found = _truncated(path, observable, highest)
-    else:
-        found = FORMS[observable](path, highest)
-    if path.infinite.any() and not path.has_limit:
-        found = _with_growing_limit(path, observable, found)
-    return _with_almost_sure_limit(path, observable, found)
+    generations = list(generations)
+    if any(np.isinf(g) for g in generations):
+        highest = 2
+        if not isinstance(loop.data.n, int):
+            return _with_growing_limit(loop, observable, generations)
+    path = Path.of(loop, generations)
+    found = (_truncated if path.truncated else _regular)(path, observable, highest)
+    sure = almost_surely(path, observable, found.mean)
+    return found if sure is None else replace(found, almost_surely=sure)
 
 
 def ratio_of_expectations(loop: Loop, generations: Sequence[float]) -> NDArray[np.float64]:
@@ -193,7 +188,7 @@ def _why_singular(path: Path, excess: int) -> str | None:
         return None
     n = next(fit.n for fit, _ in path.runs if fit.n < d + excess)
     if n <= d:
-        return f"n is {n} at generation {first}, not above d = {d}: the covariance has rank {n - 1} from there on"
+        return f"n is {n} at generation {first}, so the covariance has rank {n - 1} < d = {d} from there on"
     return f"n is {n} at generation {first}: E tr Sigma^-1 is finite only for n > d + 2 = {d + 2}"
 
 
@@ -204,7 +199,10 @@ def _divergence(observable: str, moments: Callable[[Path, int], Moments], least:
         d = path.loop.source.dimension
         generations = np.array(path.generations)
         finite = np.array(
-            [np.isfinite(generations) & (generations < _first_below(path, least(d, k + 1))) for k in range(highest)]
+            [
+                np.isfinite(generations) & (generations < _first_below(path, least(d, k + 1)))
+                for k in range(highest)
+            ]
         )
         result = np.full((highest, len(generations)), np.inf)
         for k in range(1, highest + 1):
@@ -239,12 +237,36 @@ FORMS: dict[str, Callable[[Path, int], Statistic]] = {
 """Every observable in d dimensions, without truncation."""
 
 
+def _regular(path: Path, observable: str, highest: int) -> Statistic:
+    return FORMS[observable](path, highest)
+
+
+def _with_growing_limit(loop: Loop, observable: str, generations: list[float]) -> Statistic:
+    """Finite generations of a schedule beside its limit at t = inf."""
+    final = growing_limit(loop, observable)
+    finite = [g for g in generations if np.isfinite(g)]
+    value = np.broadcast_to(final, (1, *final.shape))
+    missing = np.isnan(final).any()
+    if not finite:
+        status, reason = ("none", SCHEDULED) if missing else ("exact", None)
+        return Statistic(value, np.full_like(value, np.nan), status, "gaussian.R13", reason)
+    found = predict_observable(loop, observable, finite, 2)
+    places = [len(finite) if np.isinf(g) else finite.index(g) for g in generations]
+    mean = np.concatenate([found.mean, value])[places]
+    variance = np.concatenate([found.variance, np.full_like(value, np.nan)])[places]
+    reason = SCHEDULED if missing and found.reason is None else found.reason
+    return replace(found, mean=mean, variance=variance, reason=reason, third=None, fourth=None)
+
+
 def _truncated(path: Path, observable: str, highest: int) -> Statistic:
     """What is left of the closed forms when samples are truncated."""
     names = ("trace", "mean_error_squared", "trace_of_square", "square_of_trace", "mean_error_fourth")
     if observable in names:
         moments = wishart_truncated.central_moments(path, observable)[:highest]
         return _statistic(path, observable, moments, "recursion", TRUNCATED if len(moments) < 2 else None)
+    singular = observable in ("log_det", "kl_to_source", "kl_from_source")
+    if singular and (path.ranks < path.loop.source.dimension).all():
+        return FORMS[observable](path, highest)
     if observable in ("effective_rank", "eigenvalues"):
         return FORMS[observable](path, highest)
     if observable == "w2_squared" and path.infinite.all() and path.has_limit:
@@ -259,70 +281,3 @@ def _truncated(path: Path, observable: str, highest: int) -> Statistic:
         return _statistic(path, observable, [mean.copy(), np.multiply.outer(spread, np.diag(matrix))])
     mean = np.multiply.outer(scale, matrix if observable == "covariance" else np.diag(matrix))
     return _statistic(path, observable, [mean], "exact", TRUNCATED)
-
-
-def _with_growing_limit(path: Path, observable: str, found: Statistic) -> Statistic:
-    """The limit for growing samples, where one dimension tells it: every entry scales as the line does (R13)."""
-    from theory.schedules import limit
-
-    loop = path.loop
-    start = None if loop.start is None else Gaussian(0.0, 1.0)
-    line = Loop(Gaussian(0.0, 1.0), Replace(loop.data.n), loop.estimator, loop.sampler, start)
-    matrix, b = covariance(loop.first_model), offset(loop)
-    forms = {
-        "variance": ("variance", np.diag(matrix), 0.0),
-        "covariance": ("variance", matrix, 0.0),
-        "trace": ("variance", np.trace(matrix), 0.0),
-        "mean_error_squared": ("mean_error_squared", np.trace(matrix), b @ b),
-    }
-    mean = np.array(found.mean)
-    if observable == "mean_error":
-        mean[path.infinite] = b
-    elif observable in forms:
-        name, factor, shift = forms[observable]
-        value = limit(line, name)
-        if value is not None:
-            mean[path.infinite] = _multiple(value, factor) + shift
-    elif observable in ("log_det", "kl_to_source", "kl_from_source"):
-        value = limit(line, "log_variance")
-        collapsed = value is not None and value == -np.inf
-        known = -np.inf if observable == "log_det" else np.inf
-        singular = found.status == "infinite"
-        mean[path.infinite] = known if collapsed or singular else np.nan
-    variance = np.array(found.variance)
-    variance[path.infinite] = np.nan
-    missing = np.isnan(mean[path.infinite]).any()
-    if not missing:
-        return replace(found, mean=mean, variance=variance, claim="gaussian.R13" if path.infinite.all() else found.claim)
-    status = "none" if path.infinite.all() else found.status
-    return replace(found, mean=mean, variance=variance, status=status, reason=SCHEDULED)
-
-
-def _multiple(value: float, factor: NDArray) -> NDArray:
-    """value * factor, 0 where the factor is 0 even if the value is infinite."""
-    return np.where(np.asarray(factor) == 0, 0.0, value * np.where(np.asarray(factor) == 0, 1.0, factor))
-
-
-def _with_almost_sure_limit(path: Path, observable: str, found: Statistic) -> Statistic:
-    """Adds the limit of almost every run at t = inf where it is a constant other than the mean's limit."""
-    if not path.has_limit or observable not in (*COLLAPSING, "effective_rank"):
-        return found
-    if path.truncated:  # E log < log E <= 0 in every direction, by Jensen's inequality
-        rates = np.full(path.loop.source.dimension, -1.0)
-    else:
-        rates = exponents(path)
-    sure = np.full_like(found.mean, np.nan)
-    sure[path.infinite] = _almost_surely(observable, rates, path.truncated, sure[path.infinite])
-    differs = ~np.isnan(sure) & (sure != found.mean)
-    return replace(found, almost_surely=np.where(differs, sure, np.nan)) if differs.any() else found
-
-
-def _almost_surely(observable: str, rates: NDArray, truncated: bool, shape: NDArray) -> NDArray:
-    if observable == "effective_rank":
-        return np.full_like(shape, np.nan if truncated else 1.0)
-    if observable == "eigenvalues":
-        return np.broadcast_to(np.where(rates < 0, 0.0, np.where(rates > 0, np.inf, np.nan)), shape.shape)
-    if rates[0] < 0:
-        return np.zeros_like(shape)
-    grows = rates[0] > 0 and observable != "covariance"
-    return np.full_like(shape, np.inf if grows else np.nan)

@@ -46,12 +46,12 @@ class Fit(NamedTuple):
 
     @property
     def scale(self) -> Decimal:
-        """factor / divisor in the current decimal context."""
+        """The factor over the divisor, in the current decimal context."""
         return Decimal(self.factor) / self.divisor
 
     @property
     def noise(self) -> Decimal:
-        """factor / n: the covariance of the sample mean, in units of Sigma."""
+        """The factor over n: the covariance of the sample mean, in units of Sigma."""
         return Decimal(self.factor) / self.n
 
 
@@ -71,7 +71,7 @@ class Path:
 
     Attributes:
         loop: the loop.
-        generations: as asked for, numbers >= 0; infinity needs a constant n, and is left out otherwise.
+        generations: as asked for, numbers >= 0; infinity needs a constant n.
     """
 
     loop: Loop
@@ -89,8 +89,8 @@ class Path:
 
     @cached_property
     def has_limit(self) -> bool:
-        """Whether a limit is asked for, and n is constant so that it can be given."""
-        return bool(self.infinite.any()) and isinstance(self.loop.data.n, int)
+        """Whether a limit is asked for."""
+        return bool(self.infinite.any())
 
     @cached_property
     def last(self) -> int:

@@ -9,16 +9,16 @@ lambda / n, so that expectations change by exp(omega L), L = (1/2) d_m^T Sigma d
 
     L h_j = tr G^{j-1},    and for every pair of factors    h_i h_j -> 4 h_{i+j-1};
 
-then G to (c / lambda) G^{1/2} Z G^{1/2}, Z = W^{-1}. With gamma = nu - d - 1 the Stein-Haff identity (Haff 1979,
-doi:10.1016/0047-259X(79)90056-3),
+then G to (c / lambda) G^{1/2} Z G^{1/2}, Z = W^{-1}. With gamma = nu - d - 1 the Stein-Haff identity (Haff
+1979, doi:10.1016/0047-259X(79)90056-3),
 
     gamma E tr(Z A) F = tr(A) F - 2 E tr(A d_W F)   for W ~ Wishart_d(I, nu),
 
-pairs the letter Z with every other one as Wick's theorem does W, with the opposite sign and no letter lost: if
-T_k(nu) is the expectation of monomials with k letters W, that of monomials with k letters Z is the inverse of
-(-1)^k T_k(-gamma) (own derivation; Matsumoto 2012, doi:10.1007/s10959-011-0340-0, by Weingarten functions). It is
-finite iff gamma > 2 (k - 1): the k-th moment of R exists iff every n > d + 2k. Products with log det come from
-nu + 2 theta as in `theory.wishart_recursion`.
+pairs the letter Z with every other one as Wick's theorem does W, with the opposite sign and no letter lost:
+if T_k(nu) is the expectation of monomials with k letters W, that of monomials with k letters Z is the
+inverse of (-1)^k T_k(-gamma) (own derivation; Matsumoto 2012, doi:10.1007/s10959-011-0340-0, by Weingarten
+functions). It is finite iff gamma > 2 (k - 1): the k-th moment of R exists iff every n > d + 2k. Products
+with log det come from nu + 2 theta as in `theory.wishart_recursion`.
 """
 
 from __future__ import annotations
@@ -174,15 +174,13 @@ def kl_from_source(path: Path, highest: int) -> list[NDArray[np.float64]]:
         basis = states(highest)
         values = np.full((order + 1, len(basis)), Decimal(0), object)
         values[0] = [_initial(x, start) for x in basis]
-        found, t, steps = {0: values}, 0, {}
-        for fit, count in path.runs:
+        found, steps = [values], {}
+        for fit in (fit for fit, count in path.runs for _ in range(count)):
             if fit not in steps:
                 steps[fit] = _step(fit, d, highest, order)
-            for t in range(t + 1, t + count + 1):
-                values = np.array(
-                    [sum(steps[fit][i] @ values[j - i] for i in range(j + 1)) for j in range(order + 1)]
-                )
-                found[t] = values
+            step, old = steps[fit], found[-1]
+            new = [sum(step[i] @ old[j - i] for i in range(j + 1)) for j in range(order + 1)]
+            found.append(np.array(new))
         series = _powers(np.array([found[stop] for stop in path.stops]), basis, highest)
         logs = log_det_cumulants(path, d, highest)
         shift = sum((x.ln() for x in start.eigenvalues), Decimal(0)) - d
@@ -193,8 +191,6 @@ def _powers(values: Decimals, basis: tuple[State, ...], highest: int) -> Decimal
     """E R^k = E (tr G + h_1)^k from the states: [power - 1, stop, power of theta]."""
     rows = []
     for k in range(1, highest + 1):
-        total = sum(
-            comb(k, j) * values[:, :, basis.index(((1,) * j, (1,) * (k - j)))] for j in range(k + 1)
-        )
+        total = sum(comb(k, j) * values[:, :, basis.index(((1,) * j, (1,) * (k - j)))] for j in range(k + 1))
         rows.append(total)
     return np.array(rows)

@@ -4,8 +4,9 @@ In coordinates where the source is N(0, I) (the start then has Sigma and the dis
 
     KL(N_t || N_0) = (Q - d - log det Sigma_t) / 2,    Q = tr Sigma_t + |mu_t|^2.
 
-Given the covariances Q has the cumulants of |mu_t|^2, the first with tr Sigma_t added; its moments with powers
-of log det Sigma_t come from tilting (`theory.wishart_recursion`). With D = log det Sigma_t - E log det Sigma_t,
+Given the covariances Q has the cumulants of |mu_t|^2, the first with tr Sigma_t added; its moments with
+powers of log det Sigma_t come from tilting (`theory.wishart_recursion`). With D = log det Sigma_t - E log
+det Sigma_t,
 
     E[(Q - E Q)^a D^j] = j! [theta^j] E[e^{theta D}] E_{nu + 2 theta}[(Q - E Q)^a]      (own derivation).
 """
@@ -120,7 +121,7 @@ def log_det_cumulants(path: Path, d: int, highest: int) -> Decimals:
 
 
 def _log_wishart(nu: int, d: int, r: int) -> Decimal:
-    """sum_{i=1..d} psi^{(r-1)}((nu - i + 1) / 2), by psi^{(r-1)}(x + 1) = psi^{(r-1)}(x) - (-1)^r (r-1)!/x^r."""
+    """The sum of psi^{(r-1)}((nu - i + 1) / 2), i = 1..d, by the recurrence of psi^{(r-1)} in steps of 1."""
     total = Decimal(0)
     sign = (-1) ** r * factorial(r - 1)
     for parity in range(min(2, d)):

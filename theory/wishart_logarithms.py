@@ -4,11 +4,12 @@ Bartlett: the squared diagonal of the Cholesky factor of W ~ Wishart_d(I, nu) ho
 i = 1..d, and Cholesky factors multiply along the loop. The cumulants of log chi2_k are psi(k/2) + log 2,
 psi'(k/2), psi''(k/2), ... (textbook).
 
-When some n_t <= d the rank is r_t = min(d, nu_1, ..., nu_t). For an isotropic start, Sigma_0 = s^2 I, the model
-Sigma_t has the nonzero eigenvalues of P P^T prod lambda_u / c_u s^2, P = A_1 ... A_t a product of independent
-standard normal matrices of sizes N_0 x N_1, ..., N_{t-1} x N_t with N_0 = d, N_u = nu_u. Splitting P where
-the smallest size r = N_j stands, P = X Y, the pseudo-determinant is det(X^T X) det(Y Y^T), and peeling one
-factor after another by QR leaves independent Wishart_r(N_i) determinants for every i except j (own derivation):
+When some n_t <= d the rank is r_t = min(d, nu_1, ..., nu_t). For an isotropic start, Sigma_0 = s^2 I, the
+model Sigma_t has the nonzero eigenvalues of P P^T prod lambda_u / c_u s^2, P = A_1 ... A_t a product of
+independent standard normal matrices of sizes N_0 x N_1, ..., N_{t-1} x N_t with N_0 = d, N_u = nu_u.
+Splitting P where the smallest size r = N_j stands, P = X Y, the pseudo-determinant is det(X^T X) det(Y
+Y^T), and peeling one factor after another by QR leaves independent Wishart_r(N_i) determinants for every i
+except j (own derivation):
 
     log pdet Sigma_t = r log s^2 + r sum_u log(lambda_u / c_u) + sum_{i != j} log det W_r(N_i),
 
@@ -57,7 +58,7 @@ def _log_bias(fit: Fit) -> float:
 
 
 def log_det_cumulants(path: Path, size: int, highest: int) -> NDArray[np.float64]:
-    """Cumulants of sum_u log det(lambda_u W_size(nu_u) / c_u) at each stop: [cumulant, stop]; nu_u >= size."""
+    """Cumulants of sum_u log det(lambda_u W_size(nu_u) / c_u), all nu_u >= size: [cumulant, stop]."""
 
     def value(fit: Fit) -> NDArray:
         if fit.nu < size:
@@ -87,9 +88,7 @@ def isotropic(path: Path) -> bool:
 
 
 def log_pseudo_det(path: Path, highest: int) -> list[NDArray[np.float64]]:
-    """Central moments of the log of the product of nonzero eigenvalues; nan where the rank has dropped from
-    a covariance that is not isotropic.
-    """
+    """Central moments of the log pseudo-determinant; nan where rank is lost from an anisotropic start."""
     matrix = covariance(path.loop.first_model)
     d = len(matrix)
     result = np.full((highest, len(path.stops)), np.nan, np.longdouble)

@@ -1,15 +1,15 @@
 """Central moments of polynomial invariants in d dimensions: traces, covariance entries, errors of the mean.
 
-Given the covariances of a run, mu_t - mu_0 = b + x with x ~ N(0, V_t), V_t = sum_{s<t} (lambda_{s+1} / n_{s+1})
-Sigma_s and b the start's distance. Then Y = |b + x|^2 - |b|^2 has the conditional cumulants of a quadratic
-form of normals,
+Given the covariances of a run, mu_t - mu_0 = b + x with x ~ N(0, V_t), V_t = sum_{s<t} (lambda_{s+1} /
+n_{s+1}) Sigma_s and b the start's distance. Then Y = |b + x|^2 - |b|^2 has the conditional cumulants of a
+quadratic form of normals,
 
     kappa_r = 2^{r-1} (r-1)! [tr V^r + r b^T V^{r-1} b],
 
 polynomials in the invariants whose expectations `theory.wishart_recursion` carries: every moment of |mu_t -
 mu_0|^2 and of tr Sigma_t is a finite sum (own derivation). An entry Sigma_ij = tr(Sigma B), B of rank two,
-obeys the same recursion as the trace: tr(Sigma B)^k is p_{(1^k)} of Sigma B, whose two nonzero eigenvalues are
-(Sigma_ij +- sqrt(Sigma_ii Sigma_jj)) / 2.
+obeys the same recursion as the trace: tr(Sigma B)^k is p_{(1^k)} of Sigma B, whose two nonzero eigenvalues
+are (Sigma_ij +- sqrt(Sigma_ii Sigma_jj)) / 2.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from math import comb, factorial
+from math import comb, factorial, log10
 
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.precision import context, digits_needed
+from theory.precision import context
 from theory.wishart_fits import Path, covariance, offset
 from theory.wishart_recursion import Decimals, expectations
-from theory.wishart_words import Monomial, canonical, closed, monomial, partitions, power_sums
+from theory.wishart_words import Monomial, closed, monomial, partitions, power_sums
 
 Words = dict[Monomial, Decimal]
 """A polynomial in invariants."""
@@ -60,11 +60,11 @@ class Spectrum:
         return any(self.weights)
 
     def power_sum(self, k: int) -> Decimal:
-        """tr Sigma^k."""
+        """The trace of Sigma^k."""
         return sum((x**k for x in self.eigenvalues), Decimal(0))
 
     def form(self, k: int) -> Decimal:
-        """b^T Sigma^k b; at k = 0, |b|^2."""
+        """The form b^T Sigma^k b; at k = 0, |b|^2."""
         powers = (x**k if k else Decimal(1) for x in self.eigenvalues)
         return sum((a * x for a, x in zip(self.weights, powers, strict=True)), Decimal(0))
 
@@ -83,9 +83,15 @@ class Spectrum:
         return value
 
 
-def arithmetic(path: Path, *scales: float):
-    """A decimal context that keeps fourth central moments on this path."""
-    return context(digits_needed(max(one.n for one, _ in path.runs) if path.runs else 2, list(scales)))
+def arithmetic(path: Path):
+    """A decimal context that keeps fourth central moments on this path.
+
+    A k-th central moment loses k log10(n) digits to the mean's power, and as many to a start far away.
+    """
+    largest = max((one.n for one, _ in path.runs), default=2)
+    b, matrix = offset(path.loop), covariance(path.loop.first_model)
+    distance = 1 + b @ b / np.linalg.eigvalsh(matrix)[0]
+    return context(60 + round(4 * log10(largest) + 4 * log10(distance)))
 
 
 def product(left: Words, right: Words) -> Words:
@@ -215,8 +221,9 @@ def mean_error_vector(path: Path, highest: int) -> list[NDArray[np.float64]]:
 def covariance_entries(path: Path, highest: int) -> list[NDArray[np.float64]]:
     """Central moments of the entries Sigma_ij: [generation, i, j] each.
 
-    E Sigma_ij(t)^k is a polynomial in Sigma_ij and q = Sigma_ii Sigma_jj of generation 0; its coefficients are
-    those of the recursion on partitions of k, applied to p_m = 2^{1-m} sum_e C(m, 2e) Sigma_ij^{m-2e} q^e.
+    E Sigma_ij(t)^k is a polynomial in Sigma_ij and q = Sigma_ii Sigma_jj of generation 0; its coefficients
+    are those of the recursion on partitions of k, applied to p_m = 2^{1-m} sum_e C(m, 2e) Sigma_ij^{m-2e}
+    q^e.
     """
     matrix = covariance(path.loop.first_model)
     square = np.multiply.outer(np.diag(matrix), np.diag(matrix))
@@ -278,8 +285,6 @@ def _entries(coefficients: list, matrix: NDArray, square: NDArray, k: int) -> ND
         form = matrix ** (k - 2 * e) * square**e
         total = total + np.where(form == 0, 0.0, np.multiply.outer(number, np.where(form == 0, 1.0, form)))
     return np.asarray(total)
-
-
 
 
 def ratio_of_means(path: Path, above: Monomial, below: Monomial) -> NDArray[np.float64]:

@@ -54,7 +54,8 @@ def expectations(
             values = _advanced(chart, numbers[one], values, stop - t)
             t = stop
             found[t] = values[:, : len(targets)]
-    return np.array([found[stop] for stop in path.stops], object)
+    reached = [found[stop] for stop in path.stops]
+    return np.array(reached, object).reshape(len(reached), *found[0].shape)
 
 
 class _Map:

@@ -1,9 +1,9 @@
 """Second moments in d dimensions when samples are truncated, |z| < c per coordinate in the principal axes.
 
-Points are mu + U diag(l)^{1/2} z, with independent symmetric coordinates z. Write e for the mean of n such z and
-f for their scatter over the divisor, both per coordinate; off the diagonal, E f_ij^2 = (E f)^2 / (n - 1). Then
-E of p1^2 = (tr Sigma)^2, p2 = tr Sigma^2, |m|^2 tr Sigma, m^T Sigma m and |m|^4 close among themselves, since
-the fourth cumulant of z only ever meets sum l_i^2 = tr Sigma^2 (own derivation):
+Points are mu + U diag(l)^{1/2} z, with independent symmetric coordinates z. Write e for the mean of n such
+z and f for their scatter over the divisor, both per coordinate; off the diagonal, E f_ij^2 = (E f)^2 / (n -
+1). Then E of p1^2 = (tr Sigma)^2, p2 = tr Sigma^2, |m|^2 tr Sigma, m^T Sigma m and |m|^4 close among
+themselves, since the fourth cumulant of z only ever meets sum l_i^2 = tr Sigma^2 (own derivation):
 
     (p1^2)'        = (E f)^2 p1^2 + Var f p2
     p2'            = (E f)^2 / nu p1^2 + (E f^2 - (E f)^2 / nu) p2
@@ -97,5 +97,6 @@ def scales(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         start = Spectrum.of(covariance(path.loop.first_model), offset(path.loop))
         trace = start.power_sum(1)
         return tuple(
-            path.settled(x) for x in (found["trace"] / trace, (found["mean_error_squared"] - start.form(0)) / trace)
+            path.settled(x)
+            for x in (found["trace"] / trace, (found["mean_error_squared"] - start.form(0)) / trace)
         )

@@ -16,7 +16,8 @@ doi:10.1007/s10959-005-7536-5):
     tr(S A) tr(S B):      ... + tr(S A Sigma B) + tr(S A Sigma B^T)
 
 (one line of dots for every other S in the monomial), so that k steps give polynomials in nu with integer
-coefficients, built here and typed nowhere. `B` may hold a vector b as B = b b^T, and the words then are b^T Sigma b and the like.
+coefficients, built here and typed nowhere. `B` may hold a vector b as B = b b^T, and the words then are b^T
+Sigma b and the like.
 """
 
 from __future__ import annotations

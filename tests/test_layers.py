@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 LAYERS = ("theory", "jaxsim", "models", "paper_figs", "autophagy")
-VOCABULARY = {"theory.loop", "theory.loop_file", "theory.observable", "theory.expression"}
+VOCABULARY = {"theory.loop", "theory.loop_file", "theory.observable", "theory.expression", "theory.sweep"}
 
 
 def imported(path):

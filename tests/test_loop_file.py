@@ -98,7 +98,7 @@ def test_what_is_planned_is_refused_as_not_available_yet():
             tables[table][key] = name
             with pytest.raises(UnavailableError, match="not available yet"):
                 from_mapping(tables)
-    for table in ("selection", "sweep", "generator", "training"):
+    for table in ("selection", "generator", "training"):
         with pytest.raises(UnavailableError, match="not available yet"):
             from_mapping(to_mapping(LOOPS[0]) | {table: {}})
     with pytest.raises(UnavailableError, match="not available yet"):

@@ -45,7 +45,7 @@ PLANNED_KEYS = {
     ),
     "sampler": ("top_k", "nucleus", "guidance"),
 }  # fmt: skip
-PLANNED_TABLES = ("selection", "generator", "training", "sweep")
+PLANNED_TABLES = ("selection", "generator", "training")
 TABLES = ("source", "start", "data", "estimator", "sampler")
 
 
@@ -59,6 +59,8 @@ def from_mapping(tables: Any) -> Loop:
     if not isinstance(tables, dict):
         raise LoopError("the loop", tables, "a table with source and data is needed")
     for name, content in tables.items():
+        if name == "sweep":
+            raise LoopError(name, None, "this is a grid of loops; run it with `autophagy sweep`")
         if name in PLANNED_TABLES:
             raise UnavailableError(name, content, "this table is not available yet")
         if name not in TABLES:
@@ -130,20 +132,27 @@ def load(argument: str, settings: list[str] | tuple[str, ...] = ()) -> Loop:
         argument: as above; a file's format is TOML unless it begins with `{`.
         settings: `table.key=value` changes made to it, the value in JSON or a bare word.
     """
+    return from_mapping(tables(argument, settings))
+
+
+def tables(argument: str, settings: list[str] | tuple[str, ...] = ()) -> dict[str, Any]:
+    """The tables that `load` makes a loop of, as they are written."""
     if argument.lstrip().startswith("{"):
-        tables = _json_tables(argument)
+        found = _json_tables(argument)
     else:
         text = _text(argument)
-        tables = _json_tables(text) if text.lstrip().startswith("{") else _toml_tables(text)
+        found = _json_tables(text) if text.lstrip().startswith("{") else _toml_tables(text)
+    if not isinstance(found, dict):
+        raise LoopError("the loop", found, "a table with source and data is needed")
     for setting in settings:
         path, equals, value = setting.partition("=")
         table, dot, key = path.strip().partition(".")
         if not (equals and dot and key):
             raise LoopError("--set", setting, "write table.key=value")
-        if not isinstance(tables.setdefault(table, {}), dict):
-            raise LoopError(table, tables[table], "a table is needed")
-        tables[table][key] = _setting_value(value)
-    return from_mapping(tables)
+        if not isinstance(found.setdefault(table, {}), dict):
+            raise LoopError(table, found[table], "a table is needed")
+        found[table][key] = _setting_value(value)
+    return found
 
 
 def to_settings(loop: Loop) -> list[str]:

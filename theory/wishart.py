@@ -20,7 +20,7 @@ from theory import wishart_truncated
 from theory.loop import Loop
 from theory.observable import AXES
 from theory.result import Statistic, unknown
-from theory.wishart_fits import Path, covariance, offset
+from theory.wishart_fits import Path
 from theory.wishart_inverse import kl_from_source
 from theory.wishart_kl import kl_to_source
 from theory.wishart_limits import SCHEDULED, almost_surely, growing_limit
@@ -109,7 +109,7 @@ def _statistic(path: Path, observable: str, moments: Moments, status="exact", re
 
 
 def _unknown(path: Path, observable: str, reason: str) -> Statistic:
-    shape = (len(path.generations),) + (path.loop.source.dimension,) * len(AXES.get(observable, ()))
+    shape = (len(path.generations),) + (path.dimension,) * len(AXES.get(observable, ()))
     return unknown(shape, "none", f"gaussian.{ENTRIES[observable]}", reason)
 
 
@@ -123,22 +123,22 @@ def _diagonal(path: Path, highest: int) -> Moments:
 
 def _log_det(path: Path, highest: int) -> Statistic:
     moments = log_det(path, highest)
-    if (path.ranks == path.loop.source.dimension).any():
+    if (path.ranks == path.dimension).any():
         return _statistic(path, "log_det", moments, reason=_why_singular(path, 1))
     return _statistic(path, "log_det", moments, "infinite", _why_singular(path, 1))
 
 
 def _log_pseudo_det(path: Path, highest: int) -> Statistic:
-    if (path.ranks < path.loop.source.dimension).all() and not isotropic(path):
+    if (path.ranks < path.dimension).all() and not isotropic(path):
         return _unknown(path, "log_pseudo_det", NO_PSEUDO_DET)
-    dropped = (path.ranks < path.loop.source.dimension).any() and not isotropic(path)
+    dropped = (path.ranks < path.dimension).any() and not isotropic(path)
     moments = log_pseudo_det(path, highest)
     return _statistic(path, "log_pseudo_det", moments, reason=NO_PSEUDO_DET if dropped else None)
 
 
 def _lyapunov(path: Path, highest: int) -> Statistic:
     reason = None
-    if (path.ranks < path.loop.source.dimension).any():
+    if (path.ranks < path.dimension).any():
         reason = "exponents beyond the rank are -inf: " + str(_why_singular(path, 1))
     return _statistic(path, "lyapunov", lyapunov(path, highest), reason=reason)
 
@@ -165,7 +165,7 @@ def _w2_limit(path: Path, moments: Moments) -> Moments:
         spread = wishart_truncated.central_moments(path, "mean_error_squared")[0]
     else:
         spread = mean_error(path, 1, 1)[0]
-    total = spread + np.trace(covariance(path.loop.source))
+    total = spread + np.trace(path.source_covariance)
     mean = np.where(path.infinite, total, moments[0])
     return [mean, *(np.where(path.infinite, np.nan, x) for x in moments[1:])]
 
@@ -182,7 +182,7 @@ def _first_below(path: Path, least: int) -> float:
 
 def _why_singular(path: Path, excess: int) -> str | None:
     """The condition n > d + excess - 1 that fails first, in words."""
-    d = path.loop.source.dimension
+    d = path.dimension
     first = _first_below(path, d + excess)
     if first == np.inf:
         return None
@@ -196,7 +196,7 @@ def _divergence(observable: str, moments: Callable[[Path, int], Moments], least:
     """A divergence whose k-th moment is finite while every n >= least(d, k)."""
 
     def form(path: Path, highest: int) -> Statistic:
-        d = path.loop.source.dimension
+        d = path.dimension
         generations = np.array(path.generations)
         finite = np.array(
             [
@@ -265,7 +265,7 @@ def _truncated(path: Path, observable: str, highest: int) -> Statistic:
         moments = wishart_truncated.central_moments(path, observable)[:highest]
         return _statistic(path, observable, moments, "recursion", TRUNCATED if len(moments) < 2 else None)
     singular = observable in ("log_det", "kl_to_source", "kl_from_source")
-    if singular and (path.ranks < path.loop.source.dimension).all():
+    if singular and (path.ranks < path.dimension).all():
         return FORMS[observable](path, highest)
     if observable in ("effective_rank", "eigenvalues"):
         return FORMS[observable](path, highest)
@@ -275,9 +275,9 @@ def _truncated(path: Path, observable: str, highest: int) -> Statistic:
     if observable not in ("mean_error", "variance", "covariance"):
         return _unknown(path, observable, TRUNCATED)
     scale, spread = wishart_truncated.scales(path)
-    matrix = covariance(path.loop.first_model)
+    matrix = path.covariance
     if observable == "mean_error":
-        mean = np.broadcast_to(offset(path.loop), (len(scale), len(matrix)))
+        mean = np.broadcast_to(path.offset, (len(scale), len(matrix)))
         return _statistic(path, observable, [mean.copy(), np.multiply.outer(spread, np.diag(matrix))])
     mean = np.multiply.outer(scale, matrix if observable == "covariance" else np.diag(matrix))
     return _statistic(path, observable, [mean], "exact", TRUNCATED)

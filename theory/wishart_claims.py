@@ -9,7 +9,7 @@ from __future__ import annotations
 import sympy as sp
 
 from theory import wishart_statements as stated
-from theory.claim import Case, Claim
+from theory.claim import Case, Check, Claim, Status
 from theory.loop import Gaussian, Loop, MaximumLikelihood, Replace, Sampler, Unbiased
 
 OWN = "own derivation"
@@ -66,18 +66,11 @@ def _claim(
     source: str,
     validity: str,
     cases: tuple[Case, ...],
-    **how: str,
+    *,
+    status: Status = "exact",
+    check: Check = "moments",
 ) -> Claim:
-    parts = {"status": "exact", "check": "moments"} | how
-    return Claim(
-        f"gaussian.{entry}",
-        observable,
-        statement=statement,
-        source=source,
-        validity=validity,
-        cases=cases,
-        **parts,
-    )
+    return Claim(f"gaussian.{entry}", observable, status, statement, source, validity, check, cases)
 
 
 def _mean(name: str, expression: sp.Expr) -> str:

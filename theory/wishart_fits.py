@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.evolution import models
 from theory.loop import Gaussian, Loop, MaximumLikelihood, sample_sizes
 
 FOR_EVER = 2**56
@@ -83,6 +84,27 @@ class Path:
         return cls(loop, tuple(np.atleast_1d(np.asarray(generations, float)).tolist()))
 
     @cached_property
+    def dimension(self) -> int:
+        """The number of coordinates d."""
+        return models(self.loop)[0].dimension
+
+    @cached_property
+    def source_covariance(self) -> NDArray[np.float64]:
+        """The source's covariance matrix."""
+        return matrix(models(self.loop)[0])
+
+    @cached_property
+    def covariance(self) -> NDArray[np.float64]:
+        """The covariance matrix of model 0."""
+        return matrix(models(self.loop)[1])
+
+    @cached_property
+    def offset(self) -> NDArray[np.float64]:
+        """Where the walk's mean begins, seen from the source: model 0's mean minus the source's."""
+        source, first = models(self.loop)
+        return vector(first) - vector(source)
+
+    @cached_property
     def infinite(self) -> NDArray[np.bool_]:
         """Which generations are the limit."""
         return np.isinf(np.array(self.generations))
@@ -122,7 +144,7 @@ class Path:
     @cached_property
     def ranks(self) -> NDArray[np.int64]:
         """The rank of Sigma at each stop: r_t = min(r_{t-1}, n_t - 1)."""
-        nus = [self.loop.source.dimension, *(one.nu for one, _ in self.runs)]
+        nus = [self.dimension, *(one.nu for one, _ in self.runs)]
         return np.minimum.accumulate(nus)[self._run_at()]
 
     def _run_at(self) -> NDArray[np.int64]:
@@ -159,19 +181,14 @@ class Path:
         return np.array([numbers[place[int(g)]] if np.isfinite(g) else limit for g in self.generations])
 
 
-def covariance(model: Gaussian) -> NDArray[np.float64]:
-    """The covariance matrix of a source or start."""
+def matrix(model: Gaussian) -> NDArray[np.float64]:
+    """The covariance matrix of a Gaussian."""
     variance = np.asarray(model.variance, float)
     if variance.ndim == 2:
         return variance
     return np.diag(np.broadcast_to(variance, model.dimension))
 
 
-def mean(model: Gaussian) -> NDArray[np.float64]:
-    """The mean of a source or start, a vector."""
+def vector(model: Gaussian) -> NDArray[np.float64]:
+    """The mean of a Gaussian."""
     return np.array(np.broadcast_to(np.asarray(model.mean, float), model.dimension))
-
-
-def offset(loop: Loop) -> NDArray[np.float64]:
-    """Where the walk's mean begins, seen from the source: the start's mean minus the source's."""
-    return mean(loop.first_model) - mean(loop.source)

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.precision import digits
-from theory.wishart_fits import Fit, Path, covariance, offset
+from theory.wishart_fits import Fit, Path
 from theory.wishart_moments import (
     Spectrum,
     arithmetic,
@@ -35,14 +35,13 @@ from theory.wishart_words import monomial
 
 def whitened(path: Path) -> Spectrum:
     """Generation 0 in coordinates where the source is N(0, I)."""
-    loop = path.loop
-    d = loop.source.dimension
-    if loop.start is None:
-        return Spectrum((Decimal(1),) * d, (Decimal(0),) * d)
-    root = np.linalg.cholesky(covariance(loop.source))
-    half = np.linalg.solve(root, covariance(loop.start))
-    matrix = np.linalg.solve(root, half.T)
-    return Spectrum.of((matrix + matrix.T) / 2, np.linalg.solve(root, offset(loop)))
+    if path.loop.start is None:
+        return Spectrum((Decimal(1),) * path.dimension, (Decimal(0),) * path.dimension)
+    root = np.linalg.cholesky(path.source_covariance)
+    half = np.linalg.solve(root, path.covariance)
+    start = np.linalg.solve(root, half.T)
+    symmetric = np.asarray((start + start.T) / 2, float)
+    return Spectrum.of(symmetric, np.linalg.solve(root, path.offset))
 
 
 def kl_to_source(path: Path, highest: int) -> list[NDArray[np.float64]]:

@@ -12,9 +12,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.loop import Gaussian, Loop, LoopError, Replace, sample_sizes
+from theory.loop import Gaussian, Loop, LoopError, Replace
 from theory.observable import AXES
-from theory.wishart_fits import Path, covariance, offset
+from theory.wishart_fits import Path
 from theory.wishart_logarithms import exponents
 
 SCHEDULED = "the limit for growing samples has no closed form here"
@@ -60,11 +60,11 @@ def growing_limit(loop: Loop, observable: str) -> NDArray[np.float64]:
     if isinstance(loop.data.n, tuple):
         reason = "a list of sample sizes ends, so there is no limit at t = inf"
         raise LoopError("data.n", list(loop.data.n), reason)
-    d = loop.source.dimension
-    unknown = np.full((d,) * len(AXES.get(observable, ())), np.nan)
+    path = Path.of(loop, [1])
+    unknown = np.full((path.dimension,) * len(AXES.get(observable, ())), np.nan)
     start = None if loop.start is None else Gaussian(0.0, 1.0)
     line = Loop(Gaussian(0.0, 1.0), Replace(loop.data.n), loop.estimator, loop.sampler, start)
-    matrix, b = covariance(loop.first_model), offset(loop)
+    matrix, b = path.covariance, path.offset
     scaled = {"variance": np.diag(matrix), "covariance": matrix, "trace": np.trace(matrix)}
     if observable == "mean_error":
         return b
@@ -77,7 +77,7 @@ def growing_limit(loop: Loop, observable: str) -> NDArray[np.float64]:
             return unknown
         return np.where(factor == 0, 0.0, value * np.where(factor == 0, 1.0, factor))
     if observable in ("log_det", "kl_to_source", "kl_from_source"):
-        singular = sample_sizes(loop.data.n, 1)[0] <= d
+        singular = path.ranks[0] < path.dimension
         if singular or limit(line, "log_variance") == -np.inf:
             return np.asarray(-np.inf if observable == "log_det" else np.inf)
     return unknown

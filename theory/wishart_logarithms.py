@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import polygamma, psi
 
-from theory.wishart_fits import Fit, Path, covariance
+from theory.wishart_fits import Fit, Path
 
 BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
 """B_2, B_4, ..., B_16."""
@@ -72,7 +72,7 @@ def log_det_cumulants(path: Path, size: int, highest: int) -> NDArray[np.float64
 
 def log_det(path: Path, highest: int) -> list[NDArray[np.float64]]:
     """Central moments of log det Sigma_t; -inf from the first n_t <= d on, where it is no longer random."""
-    matrix = covariance(path.loop.first_model)
+    matrix = path.covariance
     cumulants = log_det_cumulants(path, len(matrix), highest)
     cumulants[0] += np.linalg.slogdet(matrix)[1]
     moments = central_moments(cumulants)
@@ -83,13 +83,13 @@ def log_det(path: Path, highest: int) -> list[NDArray[np.float64]]:
 
 def isotropic(path: Path) -> bool:
     """Whether generation 0 has a covariance s^2 I."""
-    matrix = covariance(path.loop.first_model)
+    matrix = path.covariance
     return np.array_equal(matrix, matrix[0, 0] * np.eye(len(matrix)))
 
 
 def log_pseudo_det(path: Path, highest: int) -> list[NDArray[np.float64]]:
     """Central moments of the log pseudo-determinant; nan where rank is lost from an anisotropic start."""
-    matrix = covariance(path.loop.first_model)
+    matrix = path.covariance
     d = len(matrix)
     result = np.full((highest, len(path.stops)), np.nan, np.longdouble)
     for rank in set(path.ranks.tolist()):
@@ -110,7 +110,7 @@ def lyapunov(path: Path, highest: int) -> list[NDArray[np.float64]]:
 
     D_i is the i-th squared diagonal entry of the Cholesky factor; it is 0 for i > rank.
     """
-    d = path.loop.source.dimension
+    d = path.dimension
 
     def value(fit: Fit) -> NDArray:
         freedom = fit.nu - np.arange(d)

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.precision import context
-from theory.wishart_fits import Path, covariance, offset
+from theory.wishart_fits import Path
 from theory.wishart_recursion import Decimals, expectations
 from theory.wishart_words import Monomial, closed, monomial, partitions, power_sums
 
@@ -89,8 +89,7 @@ def arithmetic(path: Path):
     A k-th central moment loses k log10(n) digits to the mean's power, and as many to a start far away.
     """
     largest = max((one.n for one, _ in path.runs), default=2)
-    b, matrix = offset(path.loop), covariance(path.loop.first_model)
-    distance = 1 + b @ b / np.linalg.eigvalsh(matrix)[0]
+    distance = 1 + path.offset @ path.offset / np.linalg.eigvalsh(path.covariance)[0]
     return context(60 + round(4 * log10(largest) + 4 * log10(distance)))
 
 
@@ -172,7 +171,7 @@ def _power(values: Decimals, k: int) -> Decimals:
 
 def trace_polynomial(words: Monomial, path: Path, highest: int) -> list[NDArray[np.float64]]:
     """Central moments of an invariant of Sigma alone, such as ("ss",) for tr Sigma^2."""
-    matrix = covariance(path.loop.first_model)
+    matrix = path.covariance
     with arithmetic(path):
         start = Spectrum.of(matrix, np.zeros(len(matrix)))
         raw = evaluated(powers({words: Decimal(1)}, highest)[1:], path, start)[..., 0]
@@ -181,9 +180,8 @@ def trace_polynomial(words: Monomial, path: Path, highest: int) -> list[NDArray[
 
 def mean_error(path: Path, power: int, highest: int) -> list[NDArray[np.float64]]:
     """Central moments of |mu_t - mu_0|^(2 power)."""
-    model = path.loop.first_model
     with arithmetic(path):
-        start = Spectrum.of(covariance(model), offset(path.loop))
+        start = Spectrum.of(path.covariance, path.offset)
         cumulants = error_cumulants(power * highest, start.shifted)
         moments = moments_from_cumulants(cumulants, power * highest)
         square = start.form(0)
@@ -206,13 +204,12 @@ def _shifted(moments: Sequence[Words], by: Decimal, k: int) -> Words:
 
 def mean_error_vector(path: Path, highest: int) -> list[NDArray[np.float64]]:
     """Central moments of each coordinate of mu_t - mu_0: E V_ii, 0, 3 E V_ii^2, V_ii being a scalar chain."""
-    loop = path.loop
-    variance = np.diag(covariance(loop.first_model))
+    variance = np.diag(path.covariance)
     with arithmetic(path):
         on_line = Spectrum((Decimal(1),), (Decimal(0),))
         raw = evaluated([{("v",): Decimal(1)}, {("v", "v"): Decimal(1)}], path, on_line)[..., 0]
         first, second = (path.settled(x) for x in raw)
-    moments = [np.broadcast_to(offset(loop), (len(first), len(variance))), np.multiply.outer(first, variance)]
+    moments = [np.broadcast_to(path.offset, (len(first), len(variance))), np.multiply.outer(first, variance)]
     moments += [np.zeros_like(moments[1]), 3 * np.multiply.outer(second, variance**2)]
     moments[2] = np.where(np.isnan(moments[1]), np.nan, moments[2])
     return [np.array(x) for x in moments[:highest]]
@@ -225,7 +222,7 @@ def covariance_entries(path: Path, highest: int) -> list[NDArray[np.float64]]:
     are those of the recursion on partitions of k, applied to p_m = 2^{1-m} sum_e C(m, 2e) Sigma_ij^{m-2e}
     q^e.
     """
-    matrix = covariance(path.loop.first_model)
+    matrix = path.covariance
     square = np.multiply.outer(np.diag(matrix), np.diag(matrix))
     with arithmetic(path):
         raw = [_entry_polynomial(path, k) for k in range(1, highest + 1)]
@@ -289,7 +286,7 @@ def _entries(coefficients: list, matrix: NDArray, square: NDArray, k: int) -> ND
 
 def ratio_of_means(path: Path, above: Monomial, below: Monomial) -> NDArray[np.float64]:
     """The ratio of the expectations of two invariants of Sigma."""
-    matrix = covariance(path.loop.first_model)
+    matrix = path.covariance
     with arithmetic(path):
         start = Spectrum.of(matrix, np.zeros(len(matrix)))
         first, second = evaluated([{above: Decimal(1)}, {below: Decimal(1)}], path, start)[..., 0]

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.precision import gaussian_step, truncated_step
-from theory.wishart_fits import Fit, Path, covariance, offset
+from theory.wishart_fits import Fit, Path
 from theory.wishart_moments import Spectrum, arithmetic
 from theory.wishart_recursion import Decimals
 
@@ -33,7 +33,7 @@ FIRST = ("trace", "mean_error_squared")
 def expectations(path: Path) -> dict[str, Decimals]:
     """E of every invariant at the stops, by name."""
     with arithmetic(path):
-        start = Spectrum.of(covariance(path.loop.first_model), offset(path.loop))
+        start = Spectrum.of(path.covariance, path.offset)
         square, form, trace = start.form(0), start.form(1), start.power_sum(1)
         values = [trace, square, trace**2, start.power_sum(2), square * trace, form, square**2, Decimal(1)]
         state = np.array(values, object)
@@ -94,9 +94,7 @@ def scales(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """E Sigma_t and E (mu_t - E mu_t)(...)^T as multiples of Sigma_0."""
     found = expectations(path)
     with arithmetic(path):
-        start = Spectrum.of(covariance(path.loop.first_model), offset(path.loop))
+        start = Spectrum.of(path.covariance, path.offset)
         trace = start.power_sum(1)
-        return tuple(
-            path.settled(x)
-            for x in (found["trace"] / trace, (found["mean_error_squared"] - start.form(0)) / trace)
-        )
+        spread = found["mean_error_squared"] - start.form(0)
+        return path.settled(found["trace"] / trace), path.settled(spread / trace)

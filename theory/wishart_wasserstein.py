@@ -21,13 +21,13 @@ from math import factorial
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.wishart_fits import Path, covariance
+from theory.wishart_fits import Path
 from theory.wishart_logarithms import central_moments
 
 
 def small_noise(path: Path, highest: int) -> list[NDArray[np.float64]]:
     """Central moments to leading order; nan where (d + 1) tau is 1 or more. Without bias, from the source."""
-    matrix = covariance(path.loop.source)
+    matrix = path.source_covariance
     values = np.linalg.eigvalsh(matrix)
     pairs = np.triu_indices(len(values), 1)
     off_diagonal = (np.multiply.outer(values, values) / np.add.outer(values, values))[pairs]

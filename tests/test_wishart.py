@@ -83,7 +83,7 @@ def gaussian_moment(polynomial, symbols):
 
 @pytest.mark.parametrize("nu", [1, 2])
 @pytest.mark.parametrize(
-    "words", [("SS",), ("S", "S"), ("SSS",), ("S", "SS"), ("BSS",), ("BSBS",), ("BvSvS",)]
+    "words", [("SS",), ("S", "S"), ("SSS",), ("S", "SS"), ("BSS",), ("BSBS",), ("BvSvS",), ("BvSBvS",)]
 )
 def test_pairings_against_the_normal_moments_in_full(nu, words):
     first, second, b, c, v = sp.symbols("first second b c v", positive=True)

@@ -49,6 +49,7 @@ DEGENERATE = Case(_loop(Gaussian((0.0,) * 7, 1.0), 6), (1, 2))
 DROPPING = Case(
     _loop(Gaussian((0.0,) * 6, 2.0), (20, 5, 9, 4), sampler=Sampler(bias=0.8)), (1, 2, 4), quick=False
 )
+MANY = Case(_loop(_long(12), (50, 60), sampler=Sampler(bias=0.8)), (1, 2))
 MOMENTS = (LIKELIHOOD, BIASED, STARTED, SCHEDULED, GROWING, WIDE)
 SINGULAR = Case(_loop(_long(30), 20), (1, 2), quick=False)
 
@@ -110,7 +111,7 @@ GAUSSIAN_SPACE = (
         "M1", "mean_error_fourth",
         rf"\mathbb{{E}}\,{ERROR}^4 = \mathbb{{E}}[(\mathrm{{tr}}\,V_t)^2 + 2\,\mathrm{{tr}}\,V_t^2],"
         r"\quad V_t = \sum_{s<t}\Sigma_s/n_{s+1}",
-        OWN, f"{ANY}; the invariants of (V, Sigma) obey a finite linear recursion", (SCHEDULED, WIDE),
+        OWN, f"{ANY}; the invariants of (V, Sigma) obey a finite linear recursion", (MANY, WIDE),
         status="recursion",
     ),
     _claim(

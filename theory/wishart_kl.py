@@ -40,8 +40,8 @@ def whitened(path: Path) -> Spectrum:
     root = np.linalg.cholesky(path.source_covariance)
     half = np.linalg.solve(root, path.covariance)
     start = np.linalg.solve(root, half.T)
-    symmetric = np.asarray((start + start.T) / 2, float)
-    return Spectrum.of(symmetric, np.linalg.solve(root, path.offset))
+    symmetric = (start + start.T) / 2
+    return Spectrum.of(symmetric.astype(np.float64), np.linalg.solve(root, path.offset))
 
 
 def kl_to_source(path: Path, highest: int) -> list[NDArray[np.float64]]:

@@ -72,7 +72,7 @@ def log_mean(nu: np.ndarray) -> np.ndarray:
     return np.where(a > 50, series, special.digamma(a) - np.log(a))
 
 
-def deviation(row: Float[Array, "*nu piece row"], x: Float[Array, "*nu"]) -> Float[Array, "*nu"]:
+def deviation(row: Float[Array, "*nu piece row"], x: Float[Array, "*draws"]) -> Float[Array, "*draws"]:
     """log(chi2_nu / nu) minus its mean, where x is standard normal."""
     if row.shape[-2] == 1:
         middle, narrowness, *coefficients = jnp.moveaxis(row[..., 0, :], -1, 0)

@@ -1,0 +1,11 @@
+"""Eight CPU devices before JAX is first used, and the shapes in the types executed."""
+
+import jax
+from jaxtyping import install_import_hook
+
+jax.config.update("jax_num_cpu_devices", 8)
+
+ARRAY_MODULES = ["random", "chi_square", "line", "space", "exact", "literal", "summary", "triangular"]
+
+with install_import_hook([f"jaxsim.{name}" for name in ARRAY_MODULES], "beartype.beartype"):
+    import jaxsim.setting  # noqa: F401

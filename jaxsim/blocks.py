@@ -32,7 +32,8 @@ class Kernel(NamedTuple):
         names: what is observed.
         axes: the trailing shape of each.
         block: replicates in a block.
-        keep: "summary" or "replicates".
+        keep: "summary", "replicates" or "histogram".
+        bins: for a histogram, the number of edges for each name.
     """
 
     start: Callable
@@ -42,11 +43,13 @@ class Kernel(NamedTuple):
     axes: tuple[tuple[int, ...], ...]
     block: int
     keep: str
+    bins: tuple[int, ...] = ()
 
     def shapes(self, generations: int) -> list[tuple[int, ...]]:
         """What one block hands back, per observable."""
-        depth = summary.PARTIALS if self.keep == "summary" else self.block
-        return [(generations, depth, *axes) for axes in self.axes]
+        depth = {"summary": summary.PARTIALS, "replicates": self.block}.get(self.keep)
+        depths = self.bins if depth is None else (depth,) * len(self.axes)
+        return [(generations, depth, *axes) for depth, axes in zip(depths, self.axes, strict=True)]
 
 
 class Request(NamedTuple):
@@ -58,6 +61,7 @@ class Request(NamedTuple):
         key: the stream's key.
         marks: generations observed, increasing.
         seeds: replicates in all.
+        levels: for a histogram, the edges of each name [mark, edge, ...], in float64.
     """
 
     fixed: Any
@@ -65,6 +69,7 @@ class Request(NamedTuple):
     key: Any
     marks: Any
     seeds: Any
+    levels: Any = ()
 
 
 def _at(steps: Any, generation: Any) -> Any:
@@ -87,6 +92,9 @@ def _block(kernel: Kernel, dense: bool, request: Request, block: Any) -> tuple[A
         seen = (
             jax.vmap(lambda s, n=n: kernel.observe(n, request.fixed, step, s))(state) for n in kernel.names
         )
+        if kernel.keep == "histogram":
+            mark = jnp.searchsorted(request.marks, generation)
+            return tuple(_below(y, kept, edges[mark]) for y, edges in zip(seen, request.levels, strict=True))
         return tuple(summary.partial(y, kept) if kernel.keep == "summary" else y for y in seen)
 
     def every(state: Any, generation: Any) -> tuple[Any, Any]:
@@ -106,6 +114,13 @@ def _block(kernel: Kernel, dense: bool, request: Request, block: Any) -> tuple[A
     state, seen = lax.scan(every, move(request.marks[0], first), request.marks[:-1])
     last = look(request.marks[-1], state)
     return jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), seen, last)
+
+
+def _below(values: Any, kept: Any, edges: Any) -> Any:
+    """How many of the kept values [block, ...] lie below each edge [edge, ...], as a number of their kind."""
+    kept = kept.reshape(1, -1, *(1 for _ in values.shape[1:]))
+    below = (values[None] < edges.astype(values.dtype)[:, None]) & kept
+    return jnp.sum(below, axis=1, dtype=values.dtype)
 
 
 @lru_cache(maxsize=64)
@@ -136,13 +151,21 @@ def program(kernel: Kernel, dense: bool, capacity: int, devices: tuple[jax.Devic
 
 
 def run(
-    kernel: Kernel, dense: bool, request: Request, capacity: int, devices: tuple[jax.Device, ...]
+    kernel: Kernel,
+    dense: bool,
+    request: Request,
+    capacity: int,
+    devices: tuple[jax.Device, ...],
+    start: int = 0,
 ) -> Iterator[tuple[np.ndarray, tuple[np.ndarray, ...]]]:
-    """Call by call, in block order: (replicates of each block, per observable [block, generation, ...])."""
+    """Call by call, in block order: (replicates of each block, per observable [block, generation, ...]).
+
+    The first block is number `start`, the last the one that holds replicate `seeds` - 1.
+    """
     seeds = int(request.seeds)
     blocks = -(-seeds // kernel.block)
     compiled = program(kernel, dense, capacity, devices)
-    for begin in range(0, blocks, capacity * len(devices)):
+    for begin in range(start, blocks, capacity * len(devices)):
         share = _shares(min(blocks - begin, capacity * len(devices)), len(devices))
         first = begin + np.cumsum([0, *share[:-1]])
         out = compiled(request, first.astype(np.uint32), np.asarray(share, np.int32))

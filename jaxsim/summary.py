@@ -2,8 +2,8 @@
 
 A block of replicates is reduced on the device in two passes: its mean, then powers of the deviations, scaled
 by the largest of them so that neither 1e-30 nor 1e30 loses its fourth power in float32. Blocks are merged on
-the host in float64, in block order, by the formulas of Chan, Golub and LeVeque (1979) and Pébay (2008,
-SAND2008-6212).
+the host in float64, pairwise in block order, by the formulas of Chan, Golub and LeVeque (1979) and Pébay
+(2008, SAND2008-6212).
 """
 
 from dataclasses import dataclass, fields
@@ -54,7 +54,7 @@ class Summary:
             )
         return Summary(n, *map(_beyond, merged))
 
-    def scaled(self, factor: float, shift: np.ndarray | float = 0.0) -> "Summary":
+    def scaled(self, factor: np.ndarray | float, shift: np.ndarray | float = 0.0) -> "Summary":
         """The summary of shift + factor * (what was summarised)."""
         with np.errstate(all="ignore"):
             moments = (self.second, self.third, self.fourth)
@@ -75,11 +75,34 @@ class Summary:
         return Summary(*(getattr(self, field.name)[index] for field in fields(self)))
 
 
+class Tally:
+    """A sum of summaries, added pairwise like the digits of a binary counter.
+
+    The total depends on the parts and their order alone. Stretches of 2^k parts that begin at a multiple of
+    2^k may be added elsewhere first, the last one shorter: the bits are the same.
+    """
+
+    def __init__(self) -> None:
+        self._sums: list[tuple[int, Summary]] = []
+
+    def add(self, part: Summary) -> None:
+        """Add the next part."""
+        level = 0
+        while self._sums and self._sums[-1][0] == level:
+            part = self._sums.pop()[1] + part
+            level += 1
+        self._sums.append((level, part))
+
+    def sum(self) -> Summary:
+        """The total of at least one part."""
+        return reduce(lambda later, earlier: earlier + later, (part for _, part in reversed(self._sums)))
+
+
 def of(samples: np.ndarray) -> Summary:
     """The summary of samples [replicate, ...] on the host."""
     count = np.full(samples.shape[1:], float(len(samples)))
-    mean = samples.mean(0) if len(samples) else np.zeros(samples.shape[1:])
-    return Summary(count, mean, *(((samples - mean) ** k).sum(0) for k in (2, 3, 4)))
+    mean = np.asarray(samples.mean(0)) if len(samples) else np.zeros(samples.shape[1:])
+    return Summary(count, mean, *(np.asarray(((samples - mean) ** k).sum(0)) for k in (2, 3, 4)))
 
 
 def _beyond(value: np.ndarray) -> np.ndarray:
@@ -88,16 +111,19 @@ def _beyond(value: np.ndarray) -> np.ndarray:
 
 
 def partial(values: Float[Array, " block *axes"], kept: Bool[Array, " block"]) -> Float[Array, " 6 *axes"]:
-    """Mean, largest deviation, and sums of the scaled deviations' first four powers, over the kept."""
+    """A centre, the largest deviation from it, and the sums of the scaled deviations' powers, over the kept.
+
+    The centre is the mean of a whole block, the first value standing in for those not kept: dividing by a
+    power of two is exact, so the same however a compiler fuses it; dividing by the number kept is not.
+    """
     kept = kept.reshape(-1, *(1 for _ in values.shape[1:]))
-    count = jnp.maximum(jnp.sum(kept), 1).astype(values.dtype)
-    mean = _fold(jnp.where(kept, values, 0) / count)
-    deviation = jnp.where(kept, values - mean, 0)
+    centre = _fold(jnp.where(kept, values, values[:1]) / len(values))
+    deviation = jnp.where(kept, values - centre, 0)
     largest = _fold(jnp.abs(deviation), jnp.maximum)
     scaled = deviation * jnp.where(largest > 0, 1 / largest, 0)
     square = scaled * scaled
     sums = (_fold(power) for power in (scaled, square, square * scaled, square * square))
-    return jnp.stack([mean, largest, *sums])
+    return jnp.stack([centre, largest, *sums])
 
 
 def _fold(values: Array, combine=jnp.add) -> Array:
@@ -108,19 +134,15 @@ def _fold(values: Array, combine=jnp.add) -> Array:
     return jnp.sum(values, axis=0) if combine is jnp.add else jnp.max(values, axis=0)
 
 
-def merge(partials: np.ndarray, counts: np.ndarray, *before: Summary) -> Summary:
-    """The blocks in [block, generation, 6, ...] added in block order to the summary before them, if any."""
-    return reduce(Summary.__add__, (*before, *map(_summary, partials, counts)))
-
-
-def _summary(partials: np.ndarray, count: int) -> Summary:
-    mean, largest, *sums = np.moveaxis(partials.astype(float), 1, 0)
+def of_block(partials: np.ndarray, count: int) -> Summary:
+    """The summary [generation, ...] of a block of `count` replicates, reduced to [generation, 6, ...]."""
+    centre, largest, *sums = np.moveaxis(partials.astype(float), 1, 0)
     with np.errstate(all="ignore"):
         s1, s2, s3, s4 = (s * largest**k for k, s in enumerate(sums, start=1))
-        d = s1 / count  # the rounding of the block's mean
+        d = s1 / count  # of the mean from the centre
         second = s2 - d * s1
         third = s3 - 3 * d * s2 + 2 * d**2 * s1
         fourth = s4 - 4 * d * s3 + 6 * d**2 * s2 - 3 * d**3 * s1
-    finite = np.isfinite(mean)
+    finite = np.isfinite(centre)
     moments = (np.where(finite, _beyond(m), np.inf) for m in (second, third, fourth))
-    return Summary(np.full(mean.shape, float(count)), _beyond(mean + np.where(finite, d, 0)), *moments)
+    return Summary(np.full(centre.shape, float(count)), _beyond(centre + np.where(finite, d, 0)), *moments)

@@ -71,14 +71,9 @@ class Wanted:
 
 
 def affordable(work: int, wanted: Wanted, family: int) -> int:
-    """Replicates that fit into `work`, but no fewer than the rates ask for where there is no tail.
-
-    A generation of a replicate is a unit of work on the line, d^2 units in d dimensions.
-    """
-    source = wanted.loop.source
-    assert isinstance(source, Gaussian)
-    each = max(wanted.generations, default=1) * source.dimension**2
-    return max(work // each, int(replicates_needed(RESOLUTION, 1.0, family)))
+    """Replicates whose generations fit into `work`, but no fewer than the rates ask for without a tail."""
+    fitting = work // max(wanted.generations, default=1)
+    return max(fitting, int(replicates_needed(RESOLUTION, 1.0, family)))
 
 
 @dataclass(frozen=True)
@@ -116,9 +111,13 @@ class OfMoments:
         """
         asked = replicates_for(self.expected, RESOLUTION, family)
         for_mean, for_variance = (part[np.isfinite(part)] for part in asked)
-        limit = affordable(work, self.wanted, family)
-        for_variance = for_variance[for_variance <= limit]
-        return int(min(max(for_mean.max(initial=2), for_variance.max(initial=2)), limit))
+        source = self.wanted.loop.source
+        assert isinstance(source, Gaussian)
+        # a variance is worth the work that the same number of replicates would be on the line
+        within = affordable(work // source.dimension**2, self.wanted, family)
+        for_variance = for_variance[for_variance <= within]
+        most = max(for_mean.max(initial=2), for_variance.max(initial=2))
+        return int(min(most, affordable(work, self.wanted, family)))
 
     def judge(self, measured: Any, family: int) -> Outcome:
         """Verdicts on means and variances together."""

@@ -39,26 +39,51 @@ def picture(latex: str) -> str:
 def _for_mathtext(latex: str) -> str:
     """The same formula in the words that mathtext knows."""
     text = latex.strip().strip("$").replace("\n", " ")
-    for old, new in (
-        (r"\tfrac", r"\frac"),
-        (r"\dfrac", r"\frac"),
-        (r"\bigl", r"\left"),
-        (r"\bigr", r"\right"),
-        (r"\Bigl", r"\left"),
-        (r"\Bigr", r"\right"),
-        (r"\lvert", "|"),
-        (r"\rvert", "|"),
-        (r"\lVert", r"\|"),
-        (r"\rVert", r"\|"),
-        (r"\vert", "|"),
-        (r"\text{", r"\mathrm{"),
-        (r"\operatorname{", r"\mathrm{"),
-        (r"\le ", r"\leq "),
-        (r"\ge ", r"\geq "),
-        (r"\tr ", r"\mathrm{tr} "),
-        (r"\!", ""),
-    ):
-        text = text.replace(old, new)
-    # TeX takes a single character for an argument, mathtext does not
-    text = re.sub(r"\\frac\s*([0-9a-zA-Z])", r"\\frac{\1}", text)
-    return re.sub(r"(\\frac\{[^{}]*\})\s*([0-9a-zA-Z])", r"\1{\2}", text)
+    text = re.sub(r"\\text\{([^{}]*)\}", _upright, text)
+    for pattern, new in _WORDS:
+        text = re.sub(pattern, new, text)
+    return _braced(text)
+
+
+_WORDS = (
+    (r"\\[td]frac(?![a-zA-Z])", r"\\frac"),
+    (r"\\[bB]igg?l(?![a-zA-Z])", r"\\left"),
+    (r"\\[bB]igg?r(?![a-zA-Z])", r"\\right"),
+    (r"\\[bB]igg?(?![a-zA-Z])", ""),
+    (r"\\[lr]?vert(?![a-zA-Z])", "|"),
+    (r"\\[lr]Vert(?![a-zA-Z])", r"\\|"),
+    (r"\\operatorname(?=\{)", r"\\mathrm"),
+    (r"\\le(?![a-zA-Z])", r"\\leq"),
+    (r"\\ge(?![a-zA-Z])", r"\\geq"),
+    (r"\\!", ""),
+    (r"\{([^{}]*)\\atop([^{}]*)\}", r"\\genfrac{}{}{0}{}{\1}{\2}"),
+)
+
+
+def _upright(words: re.Match) -> str:
+    return r"\mathrm{" + words[1].replace(" ", r"\ ") + "}"
+
+
+def _braced(text: str) -> str:
+    """Braces around the single tokens that TeX takes, and mathtext does not, for arguments."""
+    done, rest = "", text
+    while match := re.search(r"\\(?:frac|sqrt)(?![a-zA-Z])", rest):
+        done, rest = done + rest[: match.end()], rest[match.end() :].lstrip()
+        for _ in range(2 if match[0] == r"\frac" else 1):
+            argument = re.match(r"\\[a-zA-Z]+|[^\\{\[]", rest)
+            if argument:
+                done, rest = f"{done}{{{argument[0]}}}", rest[argument.end() :].lstrip()
+            else:
+                end = _end_of_group(rest)
+                done, rest = done + "{" + _braced(rest[1 : end - 1]) + "}", rest[end:].lstrip()
+    return done + rest
+
+
+def _end_of_group(text: str) -> int:
+    """Just after the brace that closes the first one of `text`."""
+    depth = 0
+    for index, character in enumerate(text):
+        depth += (character == "{") - (character == "}")
+        if depth == 0:
+            return index + 1
+    return len(text)

@@ -82,7 +82,7 @@ def judged(
 
     Batches are independent: one compiles while another computes, and the numbers do not depend on it.
     """
-    batches = shared(trials)
+    batches = shared(trials, family, work)
     total = sum(map(len, batches))
     outcomes: dict[int, Outcome] = {}
     lock = Lock()
@@ -97,18 +97,21 @@ def judged(
                     progress(len(done), total)
 
     done: list[Run] = []
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    pool = ThreadPoolExecutor(os.cpu_count())
+    try:
         for _ in pool.map(work_off, batches):
             pass
+    finally:
+        pool.shutdown(cancel_futures=True)
     return outcomes
 
 
-def shared(trials: Sequence[Confrontation]) -> list[list[Run]]:
+def shared(trials: Sequence[Confrontation], family: int, work: int) -> list[list[Run]]:
     """The runs that serve `trials`, in batches of one shape: measured alike, to be compiled once."""
     together: dict[tuple, list[Confrontation]] = {}
     alike: dict[tuple, list[Confrontation]] = {}
     for trial in trials:
-        shape = _shape(trial)
+        shape = _shape(trial, trial.replicates(family, work))
         together.setdefault((trial.wanted.loop, *shape), []).append(trial)
         alike.setdefault(shape, []).append(trial)
     batches: dict[tuple, list[Run]] = {shape: [] for shape in alike}
@@ -121,12 +124,16 @@ def shared(trials: Sequence[Confrontation]) -> list[list[Run]]:
     return list(batches.values())
 
 
-def _shape(trial: Confrontation) -> tuple:
-    """What a compiled program depends on: runs of one shape may share it."""
+def _shape(trial: Confrontation, count: int) -> tuple:
+    """What a compiled program depends on: runs of one shape may share it.
+
+    In d dimensions, where replicates are dear, one that asks for many more than the others runs alone.
+    """
     wanted = trial.wanted
     assert isinstance(wanted.loop.source, Gaussian)
     last = max(wanted.generations, default=0)
     if isinstance(wanted.loop.data.n, int):
         last = min((rung for rung in LADDER if rung >= last), default=last)
     truncated = wanted.loop.sampler.truncate is not None
-    return wanted.keep, wanted.loop.source.dimension, truncated, last
+    hexadecimal_digits = 0 if wanted.loop.source.is_scalar else (count.bit_length() + 3) // 4
+    return wanted.keep, wanted.loop.source.dimension, truncated, last, hexadecimal_digits

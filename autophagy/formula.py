@@ -1,39 +1,71 @@
-"""LaTeX statements as small inline SVG pictures, drawn with matplotlib's mathtext; no network, no fonts."""
+"""LaTeX statements as inline SVG, glyphs drawn once by matplotlib's mathtext: no network and no fonts."""
 
 from __future__ import annotations
 
 import html
 import re
-from functools import lru_cache
+from typing import Any
 
-SIZE = 13  # points
+SIZE = 13
+"""Of the letters, in points."""
+
 _COMMANDS = {1: "M", 2: "L", 3: "Q", 4: "C", 79: "Z"}  # matplotlib's path codes
 
 
-@lru_cache(maxsize=1024)
-def picture(latex: str) -> str:
-    """An SVG element in the colour of the text around it; code where mathtext cannot draw the formula."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextPath
+class Formulas:
+    """Pictures that share their glyphs: put `definitions` anywhere in the page that shows them."""
 
-    source = html.escape(latex, quote=True)
-    try:
-        font = FontProperties(math_fontfamily="cm")
-        path = TextPath((0, 0), f"${_for_mathtext(latex)}$", size=SIZE, prop=font)
-    except ValueError:
-        return f"<code>{source}</code>"
-    box = path.get_extents()
-    steps = []
-    for points, code in path.iter_segments(simplify=False):
-        # SVG's y axis points down
-        numbers = [f"{-value if i % 2 else value:.1f}".removesuffix(".0") for i, value in enumerate(points)]
-        steps.append("Z" if code == 79 else _COMMANDS[int(code)] + " ".join(numbers))
-    width, height = box.width + 2, box.height + 2
-    return (
-        f'<svg role="img" aria-label="{source}" width="{width:.0f}pt" height="{height:.0f}pt" '
-        f'viewBox="{box.x0 - 1:.1f} {-box.y1 - 1:.1f} {width:.1f} {height:.1f}">'
-        f'<title>{source}</title><path d="{"".join(steps)}"/></svg>'
-    )
+    def __init__(self):
+        self._names: dict[str, str] = {}
+        self._glyphs: dict[str, str] = {}
+
+    def picture(self, latex: str) -> str:
+        """An SVG element in the colour of the text around it; code where mathtext cannot draw the formula."""
+        from matplotlib.font_manager import FontProperties
+        from matplotlib.textpath import TextToPath
+
+        source = html.escape(latex, quote=True)
+        maker, font = TextToPath(), FontProperties(math_fontfamily="cm", size=SIZE)
+        try:
+            placed, drawn, bars = maker.get_glyphs_mathtext(font, f"${_for_mathtext(latex)}$")
+        except ValueError:
+            return f"<code>{source}</code>"
+        for glyph, (points, codes) in drawn.items():
+            self._glyphs[self._name(glyph)] = _data(points, codes)
+        width, height, descent = maker.get_text_width_height_descent(f"${_for_mathtext(latex)}$", font, True)
+        scale = SIZE / maker.FONT_SCALE
+        letters = [
+            f'<use href="#{self._name(glyph)}" transform="translate({x:.0f} {y:.0f}) scale({size:.3g})"/>'
+            for glyph, x, y, size in placed
+        ]
+        lines = [f'<path d="{_data(points, codes)}"/>' for points, codes in bars]
+        return (
+            f'<svg role="img" aria-label="{source}" width="{width + 2:.0f}pt" height="{height + 2:.0f}pt" '
+            f'viewBox="-1 {descent - height - 1:.1f} {width + 2:.1f} {height + 2:.1f}">'
+            f'<title>{source}</title><g transform="scale({scale:.3g} {-scale:.3g})">'
+            f"{''.join(letters + lines)}</g></svg>"
+        )
+
+    @property
+    def definitions(self) -> str:
+        """The glyphs, in an SVG element that shows nothing."""
+        paths = "".join(f'<path id="{name}" d="{data}"/>' for name, data in self._glyphs.items())
+        return f'<svg width="0" height="0" aria-hidden="true"><defs>{paths}</defs></svg>'
+
+    def _name(self, glyph: str) -> str:
+        return self._names.setdefault(glyph, f"g{len(self._names)}")
+
+
+def _data(points: Any, codes: Any) -> str:
+    """The attribute `d` of a path."""
+    from matplotlib.path import Path
+
+    steps = [
+        _COMMANDS[int(code)]
+        + ("" if code == Path.CLOSEPOLY else " ".join(f"{value:.0f}" for value in values))
+        for values, code in Path(points, codes).iter_segments(simplify=False)
+    ]
+    return "".join(steps)
 
 
 def _for_mathtext(latex: str) -> str:

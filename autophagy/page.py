@@ -8,7 +8,7 @@ import platform
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from autophagy.formula import picture
+from autophagy.formula import Formulas
 from jaxsim.verdict import AGREES
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ th, td { padding: .55rem .8rem .55rem 0; border-bottom: 1px solid var(--line); v
 td.statement { min-width: 22rem; }
 td.statement div { overflow-x: auto; max-width: 38rem; }
 td.number { text-align: right; white-space: nowrap; }
-svg path { fill: currentColor; }
+svg { fill: currentColor; }
 svg { vertical-align: middle; }
 small { color: var(--soft); }
 .good { color: var(--good); white-space: nowrap; }
@@ -49,8 +49,9 @@ HEADINGS = ("Claim", "Statement", "Tests", "Replicates", "Largest |z|", "Control
 
 def page(verification: Verification) -> str:
     """The page of a verification."""
+    formulas = Formulas()
     rows = "\n".join(
-        _row(claim, row) for claim, row in zip(verification.claims, verification.rows, strict=True)
+        _row(claim, row, formulas) for claim, row in zip(verification.claims, verification.rows, strict=True)
     )
     headings = "".join(f"<th scope=col>{heading}</th>" for heading in HEADINGS)
     versions = ", ".join(f"{name} {version(name)}" for name in ("jax", "numpy", "scipy", "sympy"))
@@ -63,6 +64,7 @@ def page(verification: Verification) -> str:
 <style>{STYLE}</style>
 </head>
 <body>
+{formulas.definitions}
 <h1>What is claimed, and what Monte Carlo says</h1>
 <p>{html.escape(verification.summary())}</p>
 <p class="soft">Every claim is about a generative model that is fitted to its own samples, generation after
@@ -84,7 +86,7 @@ deviation, and must raise an alarm in each of them.</p>
 """
 
 
-def _row(claim: Claim, row: Row) -> str:
+def _row(claim: Claim, row: Row, formulas: Formulas) -> str:
     tests = str(row.tested) if row.tested == row.comparisons else f"{row.tested} of {row.comparisons}"
     cases = f"{row.cases} case{'s' if row.cases > 1 else ''}, {row.check}"
     share = 100 * min(row.largest_z / row.threshold, 1) if math.isfinite(row.largest_z) else 100
@@ -93,7 +95,7 @@ def _row(claim: Claim, row: Row) -> str:
     control = "caught" if row.control else "missed"
     return (
         f"<tr><th scope=row>{html.escape(claim.id)}<br><small>{html.escape(claim.observable)}</small></th>"
-        f'<td class="statement"><div>{picture(claim.statement)}</div>'
+        f'<td class="statement"><div>{formulas.picture(claim.statement)}</div>'
         f"<small>{html.escape(claim.validity)}. {row.status}; {html.escape(claim.source)}.</small></td>"
         f'<td class="number">{tests}<br><small>{cases}</small></td>'
         f'<td class="number">{row.replicates:,}</td>'

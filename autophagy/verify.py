@@ -21,7 +21,7 @@ VERIFICATION_ENDINGS = (".html", ".csv", ".json")
 TOOTHLESS = "toothless"
 """The verdict on a claim that agrees, and whose negative control would have agreed too."""
 
-WORK = 2**28
+WORK = 2**25
 QUICK_WORK = 2**21
 """Replicates times generations of a case, at most, beyond what the rates alone ask for."""
 

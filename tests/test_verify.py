@@ -16,7 +16,7 @@ from autophagy.arguments import UsageError
 from autophagy.asymptotics import is_of_order
 from autophagy.compare import compare
 from autophagy.confrontation import OfBound, OfLaw, OfMoments
-from autophagy.formula import picture
+from autophagy.formula import Formulas
 from autophagy.shared_runs import plan, shared
 from autophagy.verify import Verification, check_claims, verify
 from theory.claim import Case, Claim
@@ -204,14 +204,15 @@ class Page(HTMLParser):
         self.open, self.seen = [], []
 
     def handle_starttag(self, tag, attrs):
-        assert not {"src", "href"} & dict(attrs).keys()
+        assert not {"src", "style"} & dict(attrs).keys() or tag == "i"
+        assert dict(attrs).get("href", "#").startswith("#")
         assert tag not in ("script", "link")
         self.seen.append(tag)
-        if tag not in ("meta", "br", "path"):
+        if tag not in ("meta", "br", "path", "use"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
-        if tag != "path":
+        if tag not in ("path", "use"):
             assert self.open.pop() == tag
 
 
@@ -229,9 +230,14 @@ def test_the_page_stands_by_itself(verification):
 
 
 def test_formulas_are_drawn():
-    assert picture(r"\tfrac12 \le x^{\tfrac1n}").startswith("<svg")
-    assert picture(r"\begin{cases} a < b \end{cases}") == r"<code>\begin{cases} a &lt; b \end{cases}</code>"
-    drawn = [picture(about.statement).startswith("<svg") for about in CLAIMS]
+    formulas = Formulas()
+    assert formulas.picture(r"\tfrac12 \le x^{\tfrac1n}").startswith("<svg")
+    assert formulas.definitions.count("<path") == 5  # 1, 2, x, n and the sign, each once
+    formulas.picture("x = x")
+    assert formulas.definitions.count("<path") == 6
+    shown = formulas.picture(r"\begin{cases} a < b \end{cases}")
+    assert shown == r"<code>\begin{cases} a &lt; b \end{cases}</code>"
+    drawn = [formulas.picture(about.statement).startswith("<svg") for about in CLAIMS]
     assert all(drawn), [about.statement for about, good in zip(CLAIMS, drawn, strict=True) if not good]
 
 

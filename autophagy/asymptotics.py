@@ -15,7 +15,7 @@ import numpy as np
 
 import theory.law
 import theory.predict
-from autophagy.compare import sample_of
+from autophagy.comparison import sample_of
 from autophagy.confrontation import RESOLUTION, OfLaw, OfMoments, Outcome, Wanted
 from jaxsim.agreement import Theory, agree
 from jaxsim.law_agreement import agree_on_probability

@@ -89,7 +89,7 @@ def _simulate(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from autophagy.compare import compare, draw
+    from autophagy.comparison import compare, draw
 
     loop, solved = _loop(options)
     _check_observables(options, solved)
@@ -140,7 +140,7 @@ def _derive(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from autophagy.verify import VERIFICATION_ENDINGS, check_claims, verify
+    from autophagy.verification import VERIFICATION_ENDINGS, check_claims, verify
 
     check_claims(options.claims, options.bounds)
     if options.output:

@@ -12,7 +12,7 @@ import theory.predict
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from autophagy.compare import Compared, Comparison
+    from autophagy.comparison import Compared, Comparison
 
 COLUMNS = 3
 SHOWN = 40

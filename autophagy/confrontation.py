@@ -17,7 +17,7 @@ import theory.bounds
 import theory.first_passage
 import theory.law
 import theory.predict
-from autophagy.compare import sample_of
+from autophagy.comparison import sample_of
 from jaxsim.agreement import Theory, agree, comparisons_in, replicates_for
 from jaxsim.law_agreement import agree_on_probability, replicates_for_probability
 from jaxsim.verdict import DISAGREES, NOT_TESTABLE, ROUNDING, replicates_needed

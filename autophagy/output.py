@@ -139,15 +139,19 @@ def write_result(path: str, content: dict[str, Any], dataset: xr.Dataset) -> Non
 
 def _csv(dataset: xr.Dataset) -> str:
     """Tidy rows: observable, its coordinates, then a column for each statistic."""
+    import pandas as pd
+
     frames = []
     for name, variable in dataset.data_vars.items():
         if "statistic" not in variable.dims:
             continue
-        frame = variable.to_dataset(dim="statistic").to_dataframe().reset_index()
+        columns = variable.to_dataset(dim="statistic")
+        if columns.dims:
+            frame = columns.to_dataframe().reset_index()
+        else:  # a first passage has no axis
+            frame = pd.DataFrame({key: [column.item()] for key, column in columns.items()})
         frame.insert(0, "observable", name)
         frames.append(frame)
-    import pandas as pd
-
     return pd.concat(frames, ignore_index=True).to_csv(index=False)
 
 

@@ -12,7 +12,7 @@ from autophagy.formula import Formulas
 from jaxsim.verdict import AGREES
 
 if TYPE_CHECKING:
-    from autophagy.verify import Row, Verification
+    from autophagy.verification import Row, Verification
     from theory.claim import Claim
 
 STYLE = """

@@ -1,42 +1,98 @@
-"""Predict, simulate and compare for a loop as a person writes it: a data set becomes its Gaussian first."""
+"""What the commands do, for Python: loops as a person writes them, data sets resolved on the way."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
-from theory.loop import Loop
+from theory.loop import Images, Loop
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from autophagy.compare import Comparison
+    from autophagy.comparison import Comparison
+    from theory.moments import Derivation
 
 
-def predict(loop: Loop, generations: Any, observables: Any = None) -> xr.Dataset:
+def load(loop: str | os.PathLike[str] | Mapping[str, Any], settings: Sequence[str] = ()) -> Loop:
+    """A loop from a TOML or JSON file, an inline JSON object, or nested mappings.
+
+    Args:
+        loop: as above.
+        settings: `table.key=value` changes made to it.
+
+    Raises:
+        LoopError: in one sentence, on anything that is no loop.
+    """
+    from theory import loop_file
+
+    if isinstance(loop, Mapping):
+        return loop_file.from_mapping(dict(loop))
+    return loop_file.load(os.fspath(loop), tuple(settings))
+
+
+def predict(
+    loop: Loop, generations: float | Iterable[float], observables: Sequence[str] | None = None
+) -> xr.Dataset:
     """Closed forms; see `theory.predict.predict`."""
-    from theory.predict import predict as closed_forms
+    from theory import predict as theory
 
-    return closed_forms(resolved(loop), generations, observables)
+    return theory.predict(resolved(loop), generations, observables)
 
 
-def simulate(loop: Loop, generations: Any, seeds: int, **options: Any) -> xr.Dataset:
+def simulate(
+    loop: Loop,
+    generations: int | Sequence[int],
+    seeds: int,
+    *,
+    seed: int = 0,
+    engine: Literal["exact", "literal"] = "exact",
+    observables: Sequence[str] | None = None,
+    keep: Literal["summary", "replicates"] = "summary",
+    progress: Callable[[int, int], None] | None = None,
+) -> xr.Dataset:
     """Monte Carlo; see `jaxsim.simulate.simulate`."""
-    from jaxsim.simulate import simulate as monte_carlo
+    from jaxsim import simulate as monte_carlo
 
-    return monte_carlo(resolved(loop), generations, seeds, **options)
+    return monte_carlo.simulate(
+        resolved(loop),
+        generations,
+        seeds,
+        seed=seed,
+        engine=engine,
+        observables=observables,
+        keep=keep,
+        progress=progress,
+    )
 
 
-def compare(loop: Loop, generations: Any, seeds: int, **options: Any) -> Comparison:
-    """Both, with a verdict for each observable; see `autophagy.compare.compare`."""
-    from autophagy.compare import compare as verdicts
+def compare(
+    loop: Loop,
+    generations: int | Sequence[int],
+    seeds: int,
+    *,
+    seed: int = 0,
+    engine: Literal["exact", "literal"] = "exact",
+    observables: Sequence[str] | None = None,
+) -> Comparison:
+    """Both, with a verdict for each observable; see `autophagy.comparison.compare`."""
+    from autophagy import comparison
 
-    return verdicts(resolved(loop), generations, seeds, **options)
+    return comparison.compare(
+        resolved(loop), generations, seeds, seed=seed, engine=engine, observables=observables
+    )
+
+
+def derive(loop: Loop) -> Derivation:
+    """The recursion of moments and its solution; see `theory.moments.derive`."""
+    from theory import moments
+
+    return moments.derive(resolved(loop))
 
 
 def resolved(loop: Loop) -> Loop:
     """The loop theory and simulator see: images replaced by the Gaussian of their moments."""
-    from theory.loop import Images
-
     if not isinstance(loop.source, Images):
         return loop
     from models.datasets import resolve

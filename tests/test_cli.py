@@ -171,7 +171,7 @@ def test_compare_agrees_and_disagrees(capsys, monkeypatch):
         return right(Loop(loop.source, loop.data, Unbiased()), *rest)
 
     monkeypatch.setattr("theory.predict.predict", wrong)
-    monkeypatch.setattr("autophagy.compare.predict", wrong, raising=False)
+    monkeypatch.setattr("autophagy.comparison.predict", wrong, raising=False)
     code, out, _ = run(capsys, *arguments, "--json")
     assert code == 1
     assert "disagrees" in json.loads(out)["observables"]["log_variance"]["verdict"]

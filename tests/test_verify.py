@@ -14,11 +14,11 @@ import theory.law
 import theory.predict
 from autophagy.arguments import UsageError
 from autophagy.asymptotics import is_of_order
-from autophagy.compare import compare
+from autophagy.comparison import compare
 from autophagy.confrontation import OfBound, OfLaw, OfMoments
 from autophagy.formula import Formulas
 from autophagy.shared_runs import plan, shared
-from autophagy.verify import Verification, check_claims, verify
+from autophagy.verification import Verification, check_claims, verify
 from theory.claim import Case, Claim
 from theory.claims import CLAIMS
 from theory.loop import Gaussian, Loop, MaximumLikelihood, Replace, Sampler, Unbiased

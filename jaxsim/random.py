@@ -63,7 +63,7 @@ def generation_key(key: UInt32[Array, "2"], generation: UInt32[Array, ""]) -> Ke
     return threefry((key[0], key[1]), (generation, jnp.uint32(0)))
 
 
-def normal_pair(words: tuple[Words, Words], turn: Float[Array, ""]) -> tuple[Array, Array]:
+def normal_pair(words: tuple[Words, Words], turn: Float[Array, ""] | np.floating) -> tuple[Array, Array]:
     """Two independent standard normals from two words, in the precision of `turn`.
 
     Args:

@@ -60,7 +60,8 @@ def first_passage(
         precision: as in `jaxsim.simulate.simulate`.
 
     Returns:
-        The observable, [statistic], NaN but for its count if any replicate is censored; and `censored`.
+        The observable, [statistic], its attribute `censored` the replicates that did not pass; with any of
+        them every statistic but the count is nan.
 
     Raises:
         LoopError: for a request or a loop that cannot be served, in one sentence.
@@ -72,7 +73,7 @@ def first_passage(
         raise LoopError("max_generations", max_generations, "a whole number of at least 1 is needed")
     require_numbers(loop)
     if not loop.source.is_scalar:
-        raise LoopError("observables", observable, "a first passage is for a source on the line")
+        raise LoopError("source.mean", loop.source.mean, "a first passage is for a source on the line")
     devices = chosen_devices(devices)
     walk = _Walk(loop, engine, seed, max_generations, precision, devices)
     total, censored = None, 0
@@ -89,7 +90,7 @@ def first_passage(
         statistics[1:] = np.nan
         statistics[0] = seeds
     return xr.Dataset(
-        {observable: ("statistic", statistics), "censored": censored},
+        {observable: ("statistic", statistics, {"censored": censored})},
         {"statistic": list(summary.STATISTICS)},
         provenance(loop, seeds, seed, engine, walk.precision, devices) | {"max_generations": max_generations},
     )

@@ -102,7 +102,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     Raises:
         UsageError: one sentence.
     """
-    return _parser().parse_args(sys.argv[1:] if arguments is None else arguments)
+    from autophagy.sweep_arguments import joined
+
+    return _parser().parse_args(joined(sys.argv[1:] if arguments is None else arguments))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -165,6 +167,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--bounds", action="store_true", help="published bounds only")
     command.add_argument("-o", dest="output", metavar="FILE", help="write the table: .html, .csv or .json")
     command.add_argument("--json", action="store_true", help="print one JSON object")
+
+    from autophagy.sweep_arguments import add_parsers
+
+    add_parsers(commands)
 
     command = commands.add_parser("figures", help="paper figures from their rows")
     command.add_argument("names", nargs="*", metavar="NAME", help="which (default all)")

@@ -174,6 +174,12 @@ def _figures(options: argparse.Namespace) -> int:
     return 0
 
 
+def _sweep(options: argparse.Namespace) -> int:
+    from autophagy import sweep_command
+
+    return getattr(sweep_command, options.command.removeprefix("sweep-"))(options)
+
+
 COMMANDS = {
     "predict": _predict,
     "simulate": _simulate,
@@ -181,6 +187,10 @@ COMMANDS = {
     "derive": _derive,
     "verify": _verify,
     "figures": _figures,
+    "sweep": _sweep,
+    "sweep-status": _sweep,
+    "sweep-merge": _sweep,
+    "sweep-export": _sweep,
 }
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autophagy.arguments import UsageError, count, positive, seed
+from autophagy.arguments import UsageError
 from autophagy.files import check_file, write
 from autophagy.output import print_json, table
 from autophagy.progress import line, progress
@@ -21,81 +21,6 @@ if TYPE_CHECKING:
 
     from jaxsim.store import Store
     from jaxsim.sweep import Progress
-
-ACTIONS = ("status", "merge", "export")
-FORMATS = ("csv", "netcdf", "parquet")
-
-DESCRIPTION = """\
-Runs every point of a grid of loops, unit by unit, into a zarr store that is readable at any moment. Killed or
-interrupted, the same command goes on where it stopped; any number of processes may share one store."""
-KEYS = """\
-keys of [sweep]: seeds, generations ("1:200", 50 or [1, 10]); optional: observables, seed (0), engine ("exact"),
-keep ("summary", or "replicates" as well), histogram = {variance = [0, 0.5, 1]}; and axes, each a list,
-{linear = [a, b, k]} or {log = [a, b, k], whole = true}: "data.n" = [10, 100]; a [[sweep.zip]] table for those
-that move together.
-
-autophagy sweep status STORE            how far it is
-autophagy sweep merge A B ... -o STORE  stores of shards put together
-autophagy sweep export STORE --to csv -o FILE"""
-
-
-def joined(arguments: Sequence[str]) -> list[str]:
-    """The arguments with `sweep status` made one word, and so on, as the parser names those commands."""
-    words = list(arguments)
-    if words[:1] == ["sweep"] and words[1:2] and words[1] in ACTIONS:
-        words[:2] = [f"sweep-{words[1]}"]
-    return words
-
-
-def add_parsers(commands: Any) -> None:
-    """Add the command and its three actions."""
-    command = commands.add_parser(
-        "sweep",
-        help="grids of loops, resumed after a kill",
-        description=DESCRIPTION,
-        epilog=KEYS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.add_argument("sweep", metavar="SWEEP", help="a TOML or JSON file with a [sweep] table, - or JSON")
-    command.add_argument("-o", dest="output", required=True, metavar="STORE",
-                         help="a folder, or a URL such as s3://bucket/name")  # fmt: skip
-    command.add_argument("--set", action="append", default=[], metavar="TABLE.KEY=VALUE",
-                         help="change the file, e.g. estimator.name=unbiased")  # fmt: skip
-    command.add_argument("-t", dest="generations", metavar="GENERATIONS", help="instead of the file's")
-    command.add_argument("--seeds", type=count, help="instead of the file's")
-    command.add_argument("--seed", type=seed, help="instead of the file's")
-    command.add_argument("--engine", choices=("exact", "literal"), help="instead of the file's")
-    command.add_argument("--observable", nargs="+", metavar="NAME", help="instead of the file's")
-    how = command.add_mutually_exclusive_group()
-    how.add_argument("--resume", action=argparse.BooleanOptionalAction, default=None,
-                     help="go on with a store that is there (default if it is of the same sweep), or refuse it")  # fmt: skip
-    command.add_argument("--repair", action="store_true", help="read what is done, and redo what is damaged")
-    command.add_argument("--shard", type=shard, default=(0, 1), metavar="I/N",
-                         help="do only the I-th of N parts, I from 0")  # fmt: skip
-    command.add_argument("--devices", type=count, metavar="K", help="devices, or CPU cores (default all)")
-    command.add_argument("--budget", type=positive, metavar="SECONDS", help="begin no unit after this time")
-    command.add_argument("--json", action="store_true", help="print one JSON object")
-
-    command = commands.add_parser("sweep-status", prog="autophagy sweep status")
-    command.add_argument("store", metavar="STORE")
-    command.add_argument("--json", action="store_true", help="print one JSON object")
-
-    command = commands.add_parser("sweep-merge", prog="autophagy sweep merge")
-    command.add_argument("stores", nargs="+", metavar="STORE")
-    command.add_argument("-o", dest="output", required=True, metavar="STORE", help="where to")
-
-    command = commands.add_parser("sweep-export", prog="autophagy sweep export")
-    command.add_argument("store", metavar="STORE")
-    command.add_argument("--to", choices=FORMATS, required=True)
-    command.add_argument("-o", dest="output", required=True, metavar="FILE")
-
-
-def shard(text: str) -> tuple[int, int]:
-    """A pair (i, N) from `i/N`, 0 <= i < N."""
-    index, slash, shards = text.partition("/")
-    if not (slash and index.isdecimal() and shards.isdecimal() and int(index) < int(shards)):
-        raise argparse.ArgumentTypeError(f"{text!r}: write I/N with 0 <= I < N, such as 0/4")
-    return int(index), int(shards)
 
 
 def sweep(options: argparse.Namespace) -> int:
@@ -120,6 +45,7 @@ def sweep(options: argparse.Namespace) -> int:
             plan,
             options.output,
             shard=options.shard,
+            devices=options.devices,
             budget=options.budget,
             resume=options.resume is not False,
             repair=options.repair,
@@ -168,10 +94,8 @@ def _shown() -> Callable[[Progress], None]:
     draw = line()
 
     def show(state: Progress) -> None:
-        draw(
-            f"{state.done}/{state.units} units, {state.rate:.3g} seed-generations/s, about {state.left:.0f} s left",
-            state.done >= state.units,
-        )
+        pace = f"{state.rate:.3g} seed-generations/s, about {state.left:.0f} s left"
+        draw(f"{state.done}/{state.units} units, {pace}", state.done >= state.units)
 
     return show
 
@@ -214,15 +138,14 @@ def rows(store: Store, points: int = 64) -> Iterator[pd.DataFrame]:
 
     from jaxsim.gather import point_dataset, statistics, written_sweep
     from jaxsim.summary import STATISTICS
+    from theory.observable import AXES
 
     plan = written_sweep(store)
     labels = [(key, axis.labels(key), k) for k, axis in enumerate(plan.axes) for key in axis.keys]
     trailing: dict[str, None] = {}
     frames: list[pd.DataFrame] = []
     axes = [key for key, _, _ in labels]
-    done = store.done().any(axis=1)
-    from theory.observable import AXES
-
+    done = store.done().any(axis=1).tolist()
     for name, shape in store.attributes["elements"]:
         trailing |= dict.fromkeys(AXES.get(name, ())[: len(shape)])
     columns = [*axes, "observable", "generation", *trailing, *STATISTICS]
@@ -262,20 +185,21 @@ def _parquet(draft: Path, store: Store) -> None:
         import pyarrow.parquet as pq
     except ImportError:
         raise UsageError("--to parquet needs pyarrow: pip install 'autophagy[parquet]'") from None
-    writer = None
+    writer: Any = None
     for frame in rows(store):
-        part = pa.Table.from_pandas(frame, schema=None if writer is None else writer.schema, preserve_index=False)
+        part = pa.Table.from_pandas(
+            frame, schema=None if writer is None else writer.schema, preserve_index=False
+        )
         writer = writer or pq.ParquetWriter(draft, part.schema)
         writer.write_table(part)
     writer.close()
 
 
 def _use_devices(asked: int | None) -> None:
-    """On a CPU, as many JAX devices as asked for, or as there are cores; on an accelerator, what is there."""
+    """On a CPU, as many JAX devices as asked for, or as there are cores; accelerators are what they are."""
     import jax
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
+    # a process that uses JAX already has its devices
+    with contextlib.suppress(RuntimeError):
         jax.config.update("jax_num_cpu_devices", asked or cores)
-    except RuntimeError:
-        print("autophagy: JAX is running already; its devices stay as they are", file=sys.stderr)

@@ -4,7 +4,7 @@ What is observed at a generation of a replicate lies in one row of numbers, its 
 flattened.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -71,20 +71,18 @@ class Measurement(NamedTuple):
         return found
 
     def histogram(
-        self, first: int, last: int, devices: tuple[jax.Device, ...], edges: dict[str, Sequence[float]]
-    ) -> np.ndarray:
-        """How many of replicates first, ..., last - 1 lie in each bin, [generation, bin].
+        self, first: int, last: int, devices: tuple[jax.Device, ...], edges: Mapping[str, Sequence[float]]
+    ) -> dict[str, np.ndarray]:
+        """How many of replicates first, ..., last - 1 lie in each bin, observable -> [generation, ..., bin].
 
-        An observable with k edges has k + 1 bins: below the first edge, [edge, next edge), from the last on;
-        with axes, so many for each of its elements. Bins of all observables lie in one row. Edges are
-        compared in the precision of the run.
+        An observable with k edges has k + 1 bins: below the first edge, [edge, next edge), from the last on.
+        Edges are compared in the precision of the run; observables that do not exist here are left out.
         """
         place = dict(zip(self.kernel.names, self._slices(), strict=True))
         names = tuple(name for name in self.kernel.names if name in edges)
         axes = tuple(self.kernel.axes[self.kernel.names.index(name)] for name in names)
         if not names:
-            return np.zeros((len(self.shift), 0), np.int64)
-        # the device compares the number of edges of each, in its own units
+            return {}
         levels = tuple(
             _levels(np.asarray(edges[name]), self.shift[:, place[name]], self.factor[place[name]], shape)
             for name, shape in zip(names, axes, strict=True)
@@ -93,11 +91,12 @@ class Measurement(NamedTuple):
             names=names, axes=axes, keep="histogram", bins=tuple(len(edges[name]) for name in names)
         )
         request = self.request._replace(levels=levels)
-        total = 0
+        found: dict[str, Any] = dict.fromkeys(names, 0)
         with jax.enable_x64(True):
             for count, block in self._blocks(kernel, request, first, last, devices, None, flat=False):
-                total = total + np.concatenate([_counts(below, count) for below in block], axis=-1)
-        return np.asarray(total)
+                for name, below in zip(names, block, strict=True):
+                    found[name] = found[name] + _counts(below, count)
+        return found
 
     def split(self, values: np.ndarray) -> dict[str, np.ndarray]:
         """Observables, their axes last, from rows of elements [..., element]."""
@@ -195,10 +194,10 @@ def _levels(edges: np.ndarray, shift: np.ndarray, factor: np.ndarray, shape: tup
 
 
 def _counts(below: np.ndarray, count: int) -> np.ndarray:
-    """Bins [generation, element * bin] from how many lie below each edge, [generation, edge, ...]."""
-    below = np.moveaxis(below.reshape(*below.shape[:2], -1), 1, -1).astype(np.int64)
+    """Bins [generation, ..., bin] from how many lie below each edge, [generation, edge, ...]."""
+    below = np.moveaxis(below, 1, -1).astype(np.int64)
     ends = np.zeros_like(below[..., :1])
-    return np.diff(below, prepend=ends, append=ends + count).reshape(len(below), -1)
+    return np.diff(below, prepend=ends, append=ends + count)
 
 
 def _names(observables: Sequence[str] | None, setting: Setting) -> tuple[str, ...]:

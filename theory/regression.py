@@ -12,11 +12,12 @@ labels |e|^2 has tr(C^{-1}) in the place of d in eta. Minimum norm and ridge nee
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import inf, isfinite, isnan, log, nan
 
 import numpy as np
 
+from theory.claim import Status
 from theory.counts import points
 from theory.linear import LeastSquares, LinearLoop
 from theory.loop import Replace
@@ -31,7 +32,7 @@ INFINITE = "E tr (X'X)^{-1} is finite iff the points of a fit differ from d by m
 Model = tuple[float, float]  # R and v of one generation
 
 
-def risk(loop: LinearLoop, generations: Iterable[int]) -> Statistic:
+def risk(loop: LinearLoop, generations: Iterable[float]) -> Statistic:
     """Mean of the risk at each generation (at least 1, increasing), and its variance where it is known."""
     wanted = list(generations)
     missing = refusal(loop)
@@ -45,13 +46,13 @@ def risk(loop: LinearLoop, generations: Iterable[int]) -> Statistic:
     return Statistic(
         mean=np.array(means),
         variance=np.array(variances(loop, wanted)),
-        status="infinite" if infinite else "none" if unsolved else "recursion",
+        status="infinite" if infinite else "none" if unsolved else _status(loop),
         claim=claim_of(loop),
         reason=reason,
     )
 
 
-def noise_variance(loop: LinearLoop, generations: Iterable[int]) -> Statistic:
+def noise_variance(loop: LinearLoop, generations: Iterable[float]) -> Statistic:
     """Mean of the noise variance of the model."""
     wanted = list(generations)
     missing = refusal(loop)
@@ -139,13 +140,17 @@ def claim_of(loop: LinearLoop) -> str:
     return "gaussian.L1" if estimator.noise == "known" else "gaussian.L4"
 
 
-def _at(loop: LinearLoop, wanted: list[float]) -> list[Model]:
+def _status(loop: LinearLoop) -> Status:
+    """Ridge integrates over a spectrum; least squares is rational."""
+    plain = isinstance(loop.estimator, LeastSquares) and loop.estimator.final is None
+    return "exact" if plain else "recursion"
+
+
+def _at(loop: LinearLoop, wanted: Sequence[float]) -> list[Model]:
     """R and v at the generations wanted, inf among them."""
     found: dict[float, Model] = {}
-    finite = [t for t in wanted if t < inf]
-    for t, state in enumerate(models(loop), 1):
-        if t > (finite[-1] if finite else 0):
-            break
+    last = int(max((t for t in wanted if t < inf), default=0))
+    for t, state in zip(range(1, last + 1), models(loop), strict=False):
         found[t] = state.risk, state.noise
     if inf in wanted:
         found[inf] = limit(loop)

@@ -15,8 +15,8 @@ Given X these hold for any covariates; only E over the spectrum of X'X needs the
 a = 1, R = E tr S^{-1} times a number that does not depend on X: L1, L2, L5 for any design, X fixed or
 random.
 
-Noise variances (least squares, n > d) are as in `theory.regression_step`, with E |X e|^2 / n = (d / n) V, q = h
-V: deterministic given X, so that nothing is correlated with H. Own derivation; accumulate after
+Noise variances (least squares, n > d) are as in `theory.regression_step`, with E |X e|^2 / n = (d / n) V
+where q = h V: deterministic given X, so that nothing is correlated with H. Own derivation; accumulate after
 Gerstgrasser et al. (2024), arXiv:2404.01413.
 """
 

@@ -1,0 +1,183 @@
+"""Claims about regression on its own labels: what is stated, where it is from, where it is tested.
+
+Generations are counted as everywhere: L9's chain of g fits and the ridge after it make generation g + 1.
+Where labels are mixed, generation 1 mixes two labels of the source.
+"""
+
+from __future__ import annotations
+
+from theory.claim import Case, Check, Claim, Status
+from theory.linear import Final, LeastSquares, Linear, LinearLoop, Ridge
+from theory.loop import Replace
+from theory.policy import Accumulate, Fresh
+
+OWN = "own derivation"
+GERSTGRASSER = "Gerstgrasser et al. 2024, arXiv:2404.01413"
+DOHMATOB = "Dohmatob et al. 2024, arXiv:2402.07712"
+GARG = "Garg et al. 2025, arXiv:2509.22341"
+STRONG = "Dohmatob et al. 2024, arXiv:2410.04840"
+
+NORMAL = "covariates N(0, I_d), n >= d + 2, every t >= 1"
+ANY_LABELS = "labels of any law with that variance"
+
+SMALL, SMALL_SAME = (Linear(3, 1.0, 1.0, covariates) for covariates in ("fresh", "same"))
+WIDE, WIDE_SAME = (Linear(10, 1.0, 1.49, covariates) for covariates in ("fresh", "same"))
+LONG, LONG_SAME = (Linear(10, 0.64, 1.0, covariates) for covariates in ("fresh", "same"))
+QUIET = Linear(4, 0.09, 1.0)
+LIKELIHOOD, UNBIASED = LeastSquares("maximum-likelihood"), LeastSquares("unbiased")
+
+
+def _shifted(source: Linear, shift: float) -> Linear:
+    return Linear(source.dimension, source.noise, source.signal, source.covariates, shift)
+
+
+def _both(data: object, estimator: LeastSquares | Ridge, generations: tuple[int, ...]) -> tuple[Case, ...]:
+    """Fresh covariates and the same ones."""
+    return (
+        Case(LinearLoop(SMALL, data, estimator), generations),
+        Case(LinearLoop(SMALL_SAME, data, estimator), generations, quick=False),
+    )
+
+
+def _claim(
+    entry: str,
+    statement: str,
+    source: str,
+    validity: str,
+    cases: tuple[Case, ...],
+    *,
+    observable: str = "risk",
+    status: Status = "exact",
+    check: Check = "moments",
+) -> Claim:
+    return Claim(f"gaussian.{entry}", observable, status, statement, source, validity, check, cases)
+
+
+REGRESSION = (
+    _claim(
+        "L1", r"R_t = t\sigma^2 d/(n-d-1)", f"{GERSTGRASSER}; {DOHMATOB}",
+        f"least squares, fresh or the same covariates; {NORMAL}; {ANY_LABELS}",
+        _both(Replace(20), LeastSquares(), (1, 5)),
+    ),
+    _claim(
+        "L2", r"R_t = \tfrac{\sigma^2 d}{n-d-1}\sum_{i\le t} i^{-2}", f"{GERSTGRASSER}, Theorem 2",
+        f"least squares, the same covariates: R_1 sum 1/i^2 for any design; {NORMAL}; {ANY_LABELS}",
+        (Case(LinearLoop(SMALL_SAME, Accumulate(20)), (1, 5)),),
+    ),
+    _claim(
+        "L3",
+        r"R_t = \sigma^2 d\sum_{i\le t}\tfrac{1}{i(in-d-1)} = \tfrac{\sigma^2 d}{d+1}"
+        r"[\psi(t+1-\tfrac{d+1}n)-\psi(1-\tfrac{d+1}n)-\psi(t+1)-\gamma_E]",
+        OWN, f"least squares, fresh covariates; {NORMAL}; {ANY_LABELS}; any batches: n_i d / (N_i (N_i-d-1))",
+        (
+            Case(LinearLoop(SMALL, Accumulate(20)), (1, 5)),
+            Case(LinearLoop(SMALL, Accumulate((18, 6, 10))), (3,), quick=False),
+        ),
+    ),
+    _claim(
+        "L4", r"R_t = \tfrac{\sigma^2 n}{n-d-1}[1-(1-d/n)^t]\ (c=n)", OWN,
+        f"replace, the noise variance fitted with divisor n; with n - d it is L1; {NORMAL}, normal labels",
+        (*_both(Replace(20), LIKELIHOOD, (1, 5)), *_both(Replace(20), UNBIASED, (3,))),
+    ),
+    _claim(
+        "L4", r"R_t = \tfrac{\sigma^2d}{n-d-1}\sum_{i\le t}i^{-2}\prod_{k<i}(1-\tfrac{d}{k^2n})\ (c=N)", OWN,
+        "accumulate on the same covariates, the noise variance fitted; fresh ones: d / (i (i n - d - 1))",
+        _both(Accumulate(20), LIKELIHOOD, (2, 5)),
+    ),
+    _claim(
+        "L4", r"\mathbb{E}\,\sigma_t^2 = \sigma^2(1-d/n)^t\ (c=n),\ \sigma^2\ (c=n-d);\quad"
+        r"\sigma^2\prod_{k\le t}(1-\tfrac d{k^2 n})\ \text{accumulate}\ (c=N)",
+        OWN, f"least squares, fitted noise variance; n > d, every t >= 1; {ANY_LABELS} under replace",
+        (*_both(Replace(20), LIKELIHOOD, (1, 5)), *_both(Accumulate(20), LIKELIHOOD, (5,))),
+        observable="noise_variance",
+    ),
+    _claim(
+        "L4", r"\mathbb{E}\log\sigma_t^2 = \log\sigma^2 + t[\psi(\tfrac{n-d}2)+\log(2/c)]", OWN,
+        "least squares, replace, n > d, normal labels; variance t psi'((n-d)/2); collapse for both divisors",
+        (*_both(Replace(20), UNBIASED, (1, 5)), *_both(Replace(12), LIKELIHOOD, (5,))),
+        observable="log_noise_variance",
+    ),
+    _claim(
+        "L5", r"R_{t} = (1-w)^2R_{t-1} + \tau(w^2+(1-w)^2),\quad \tau = \tfrac{\sigma^2 d}{n-d-1},\quad"
+        r"R_\infty = \tau\tfrac{w^2+(1-w)^2}{w(2-w)}",
+        f"{GARG} (fixed design); {OWN}",
+        f"labels mixed, least squares, any covariates kept or fresh; {NORMAL}; {ANY_LABELS}; best w = 0.618",
+        (
+            *_both(Fresh(20, 20, weight=0.3), LeastSquares(), (1, 2, 8)),
+            *_both(Fresh(20, 20, weight="optimal"), LeastSquares(), (8,)),
+        ),
+    ),
+    _claim(
+        "L6", r"R_t = (1-w)^2gR_{t-1} + (1-g)B + \tau(w^2+(1-w)^2),\quad g=\tfrac nd,\ "
+        r"\tau=\tfrac{\sigma^2n}{d-n-1}",
+        f"{DOHMATOB}; {OWN}",
+        f"minimum norm, n <= d - 2, fresh covariates, isotropic; {ANY_LABELS}; w = 0: replace",
+        (
+            Case(LinearLoop(WIDE, Replace(4)), (1, 6)),
+            Case(LinearLoop(WIDE, Fresh(4, 4, weight=0.5)), (1, 6)),
+            Case(LinearLoop(Linear(10, 0.0, 1.49), Replace(4)), (1, 3), quick=False),
+        ),
+    ),
+    _claim(
+        "L6", r"R_t = (1-g)B + \tau V_t,\quad V_t = (1-w)^2V_{t-1} + w^2+(1-w)^2", f"{GARG}; {OWN}",
+        f"minimum norm, n <= d - 2, the same covariates, isotropic; {ANY_LABELS}; least at w = 0.618",
+        (
+            Case(LinearLoop(WIDE_SAME, Replace(4)), (1, 4)),
+            Case(LinearLoop(WIDE_SAME, Fresh(4, 4, weight=0.5)), (1, 6)),
+        ),
+    ),
+    _claim(
+        "L7", r"\alpha = 1-\kappa m,\quad \beta = 1-2\kappa m+\kappa^2m_2,\quad \eta = \gamma(m-\kappa m_2)",
+        "Marchenko and Pastur 1967, doi:10.1070/SM1967v001n04ABEH001994",
+        "one ridge fit as n, d grow at d / n = gamma: R_1 = (1-2a+b)B + sigma^2 eta + O(1/n)",
+        (Case(LinearLoop(Linear(80, 0.64, 1.0), Replace(200), Ridge(0.3)), (1,), quick=False),),
+        status="asymptotic", check="limit",
+    ),
+    _claim(
+        "L8", r"R_t = B(1-2\alpha^t+\beta^t) + \sigma^2\eta\tfrac{1-\beta^t}{1-\beta},\quad \alpha = "
+        r"\tfrac1d\mathbb{E}\,\mathrm{tr}A,\ \beta = \tfrac1d\mathbb{E}\,\mathrm{tr}A^2,\ "
+        r"\eta = \mathbb{E}\,\mathrm{tr}(X'X+n\kappa)^{-2}X'X",
+        f"{DOHMATOB}; {OWN}",
+        f"ridge, fresh covariates, isotropic, every n, d, t; {ANY_LABELS}; constants by exact quadrature",
+        (
+            Case(LinearLoop(LONG, Replace(30), Ridge(0.2)), (1, 5)),
+            Case(LinearLoop(LONG, Replace(6), Ridge(0.2)), (3,), quick=False),
+            Case(LinearLoop(LONG, Fresh(30, 30, weight=0.4), Ridge(0.2)), (4,), quick=False),
+        ),
+        status="recursion",
+    ),
+    _claim(
+        "L8", r"R_t = \tfrac Bd\,\mathbb{E}\,\mathrm{tr}(1-A^t)^2 + "
+        r"\sigma^2\,\mathbb{E}\,\mathrm{tr}\tfrac{1-A^{2t}}{1-A^2}H",
+        OWN, f"ridge, the same covariates, isotropic, every n, d, t; {ANY_LABELS}",
+        (
+            Case(LinearLoop(LONG_SAME, Replace(30), Ridge(0.2)), (1, 5)),
+            Case(LinearLoop(LONG_SAME, Accumulate(30), Ridge(0.2)), (4,), quick=False),
+            Case(LinearLoop(LONG_SAME, Fresh(30, 30, weight=0.4), Ridge(0.2)), (4,), quick=False),
+        ),
+        status="recursion",
+    ),
+    _claim(
+        "L9", r"R_{g+1} = (1-2\alpha+\beta)B + \sigma^2\eta + \beta\tfrac{g\sigma^2d}{n_0-d-1}",
+        f"{DOHMATOB}; {OWN}", f"g least-squares fits of n_0 points, then one ridge; {NORMAL}; {ANY_LABELS}",
+        (Case(LinearLoop(LONG, Replace(25), LeastSquares(final=Final(0.2, 30))), (1, 4)),),
+        status="recursion",
+    ),
+    _claim(
+        "L10", r"R_t = \rho R_{t-1} + \tfrac{\sigma^2d}{n-d-1},\quad "
+        r"\rho = \tfrac{n_2(n(n_2+1)-2)}{n(n+2)(n-1)} + \tfrac{n_1n_2}{n(n+2)(n-1)}\tfrac{nd-2}{n-d-1}",
+        OWN, f"least squares on n_1 real and n_2 synthetic points side by side; {NORMAL}; {ANY_LABELS}",
+        (
+            Case(LinearLoop(SMALL, Fresh(8, 12), start=_shifted(SMALL, 2.0)), (1, 4)),
+            Case(LinearLoop(SMALL, Fresh(8, 12, "iid")), (1, 5), quick=False),
+            Case(LinearLoop(SMALL, Fresh(8, 12), LIKELIHOOD), (4,), quick=False),
+        ),
+    ),
+    _claim(
+        "L10", r"R_1 = p_2^2|\delta|^2 + \tfrac{\sigma^2d}{n-d-1} + p_1p_2\tfrac{d+1}n|\delta|^2 + O(n^{-2})",
+        f"{STRONG}; {OWN}", "one shot, labels of the synthetic part shifted by delta; p_i = n_i / n fixed",
+        (Case(LinearLoop(QUIET, Fresh(300, 300), start=Linear(4, 0.09, 1.0, shift=1.0)), (1,)),),
+        status="asymptotic", check="limit",
+    ),
+)  # fmt: skip
+"""Every claim about linear regression."""

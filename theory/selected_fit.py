@@ -29,8 +29,8 @@ from scipy import special
 
 from theory.selected_law import (
     REACH,
-    _interval,
     drawn,
+    interval,
     selected_moments,
     sign,
 )
@@ -85,14 +85,20 @@ def _of_pool(fraction: float, score: str, n: int, m: int) -> FitConstants:
     """With divisor 1, averaged over the upper quantile Phi(-y) of the best point left out."""
     if m == n:
         return plain_fit(n, 1)
+    q, density = quantile_of_pool(n, m)
+    constants = [_independent(TopFraction(float(share), score), n) for share in q]
+    return FitConstants(*(density @ np.array(constants)).tolist())
+
+
+def quantile_of_pool(n: int, m: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and probabilities of q ~ Beta(n + 1, m - n): of m points, n lie beyond the best one left out."""
     low = -special.ndtri(special.betaincinv(n + 1, m - n, 1 - 1e-16))
     high = -special.ndtri(special.betaincinv(n + 1, m - n, 1e-18))
-    y, weights = _interval(low, high, 40)
+    y, weights = interval(low, high, 40)
     q = special.ndtr(-y)
     log_density = n * np.log(q) + (m - n - 1) * special.log_ndtr(y) - special.betaln(n + 1, m - n)
     density = weights * np.exp(log_density - y**2 / 2) / math.sqrt(2 * math.pi)
-    constants = [_independent(TopFraction(float(share), score), n) for share in q]
-    return FitConstants(*(density @ np.array(constants)).tolist())
+    return q, density
 
 
 @cache
@@ -158,12 +164,12 @@ def _grid(low: float, high: float, edges: tuple[float, ...], scale: float) -> tu
     """Nodes on [low, high]; near an edge they are as fine as `scale`: y = edge + scale sinh(x)."""
     inside = [edge for edge in edges if low < edge < high]
     if not inside:
-        return _interval(low, high, 200)
+        return interval(low, high, 200)
     ends = [low, *((a + b) / 2 for a, b in pairwise(inside)), high]
     pieces = []
     for edge, (left, right) in zip(inside, pairwise(ends), strict=True):
         span = (math.asinh((left - edge) / scale), math.asinh((right - edge) / scale))
-        x, weights = _interval(*span, 20 * math.ceil(1.5 * (span[1] - span[0]) + 3))
+        x, weights = interval(*span, 20 * math.ceil(1.5 * (span[1] - span[0]) + 3))
         pieces.append((edge + scale * np.sinh(x), weights * scale * np.cosh(x)))
     return np.concatenate([y for y, _ in pieces]), np.concatenate([w for _, w in pieces])
 
@@ -182,7 +188,7 @@ def _mixture(rule: TopFraction | BestOf, s: float, y: np.ndarray, h: float) -> t
         mass = _log_mass(a, b)
         tilt = _density_ratio(a, mass) - _density_ratio(b, mass)
         return common + mass - math.log(rule.fraction), centre + width * tilt - h
-    if rule.score == TYPICALITY:
+    if isinstance(rule, BestOf) and rule.score == TYPICALITY:
         x, probability = _standard_broken(-centre / width)
         z = centre[:, None] + width * x
         weight = rule.candidates * (2 * special.ndtr(-np.abs(z))) ** (rule.candidates - 1) * probability
@@ -197,7 +203,7 @@ def _mixture(rule: TopFraction | BestOf, s: float, y: np.ndarray, h: float) -> t
 
 def _standard_broken(bend: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows of a quadrature of the standard normal that is broken at `bend`, one row for each."""
-    x, weights = _interval(0.0, 1.0, 60)
+    x, weights = interval(0.0, 1.0, 160)
     bend = np.clip(bend, -REACH, REACH)[:, None]
     nodes = np.concatenate([-REACH + (bend + REACH) * x, bend + (REACH - bend) * x], 1)
     weights = np.concatenate([(bend + REACH) * weights, (REACH - bend) * weights], 1)

@@ -65,7 +65,7 @@ def moves_with_the_model(rule: Rule) -> bool:
     return isinstance(rule, TopFraction | BestOf)
 
 
-def sign(rule: Rule) -> float:
+def sign(rule: TopFraction | BestOf | BradleyTerry | Tilt) -> float:
     """The unit vector u = 1 or -1 of a linear score on the line."""
     return math.copysign(1.0, rule.direction)
 
@@ -130,7 +130,7 @@ def selected_points(rule: Rule, *, mean: float = 0.0, variance: float = 1.0, n: 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
 
 
-def _interval(low: float, high: float, count: int) -> tuple[np.ndarray, np.ndarray]:
+def interval(low: float, high: float, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Gauss's rule with 20 nodes on each of the panels that make at least `count` nodes."""
     ends = np.linspace(low, high, -(-count // 20) + 1)
     half = np.diff(ends)[:, None] / 2
@@ -139,7 +139,7 @@ def _interval(low: float, high: float, count: int) -> tuple[np.ndarray, np.ndarr
 
 def _normal(low: float, high: float, count: int) -> Points:
     """The standard normal between two ends; not normalised."""
-    z, weights = _interval(low, high, count)
+    z, weights = interval(low, high, count)
     return Points(z, weights * np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi))
 
 
@@ -147,12 +147,12 @@ def _between(low: float, high: float) -> Points:
     """The standard normal restricted to an interval, however far out; normalised."""
     nearest = min(max(low, 0.0), high)
     reach = math.sqrt(nearest**2 + REACH**2)
-    z, weights = _interval(max(low, -reach), min(high, reach), 400)
+    z, weights = interval(max(low, -reach), min(high, reach), 400)
     density = weights * np.exp((nearest - z) * (nearest + z) / 2)
     return Points(z, density / density.sum())
 
 
-def _mirrored(points: Points, rule: Rule) -> Points:
+def _mirrored(points: Points, rule: TopFraction | BestOf | BradleyTerry) -> Points:
     return Points(sign(rule) * points.z, points.probability)
 
 

@@ -195,6 +195,8 @@ class Detector:
             if not is_symbolic(value) and value > 1:
                 raise LoopError(key, value, "a probability is at most 1")
             _set(self, **{key: value})
+        if self.true_positive == 0 and self.false_positive == 0:
+            raise LoopError("true_positive", self.true_positive, "nothing would ever be kept")
 
 
 @dataclass(frozen=True)

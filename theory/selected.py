@@ -26,7 +26,7 @@ from theory import selected_space
 from theory.counts import is_constant
 from theory.loop import Loop, Replace
 from theory.observable import AXES
-from theory.policy import Fresh
+from theory.policy import Accumulate, Fresh
 from theory.result import Statistic, unknown
 from theory.selected_accumulate import accumulated_variance
 from theory.selected_mixture import mixture_step

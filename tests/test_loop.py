@@ -5,7 +5,21 @@ import pytest
 import sympy as sp
 
 from theory.expression import Expression, ExpressionError
-from theory.loop import Gaussian, Images, Loop, LoopError, Replace, Sampler, UnavailableError, sample_sizes
+from theory.loop import (
+    Gaussian,
+    Images,
+    Loop,
+    LoopError,
+    MaximumLikelihood,
+    Replace,
+    Sampler,
+    UnavailableError,
+    Unbiased,
+    require_numbers,
+    sample_sizes,
+)
+from theory.policy import Accumulate, Fresh
+from theory.weighted import Weighted
 
 
 @pytest.mark.parametrize(
@@ -115,3 +129,65 @@ def test_a_start_has_the_dimension_of_the_source():
         Loop(Images("digits"), Replace(10), start=Gaussian(0, 1))
     with pytest.raises(UnavailableError, match="available yet"):
         Images("mnist")
+
+
+@pytest.mark.parametrize(
+    ("parts", "key"),
+    [
+        ({"source": 1.0}, "source"),
+        ({"source": Gaussian}, "source"),
+        ({"source": Replace(5)}, "source"),
+        ({"data": 100}, "data"),
+        ({"data": "replace"}, "data"),
+        ({"data": Replace}, "data"),
+        ({"estimator": Unbiased}, "estimator"),
+        ({"estimator": "unbiased"}, "estimator"),
+        ({"estimator": None}, "estimator"),
+        ({"estimator": Gaussian(0, 1)}, "estimator"),
+        ({"sampler": 0.9}, "sampler"),
+        ({"sampler": Sampler}, "sampler"),
+        ({"start": 1.0}, "start"),
+        ({"start": Gaussian}, "start"),
+        ({"start": Images("digits")}, "start"),
+    ],
+)
+def test_parts_are_instances_of_the_vocabulary(parts, key):
+    with pytest.raises(LoopError) as refusal:
+        Loop(**({"source": Gaussian(0, 1), "data": Replace(5)} | parts))
+    assert refusal.value.key == key
+
+
+def test_loops_of_other_policies_can_be_written():
+    assert Loop(Gaussian(0, 1), Accumulate(10)).data == Accumulate(10)
+    assert Loop(Gaussian(0, 1), Fresh(3, 5, weight=0.4), Weighted()).estimator == Weighted()
+
+
+C = sp.Symbol("c", positive=True)
+
+
+@pytest.mark.parametrize(
+    ("key", "loop"),
+    [
+        ("source.mean", Loop(Gaussian(C, 1), Replace(5))),
+        ("source.mean", Loop(Gaussian([0, C], 1), Replace(5))),
+        ("source.variance", Loop(Gaussian([0, 0], [[1, 0], [0, C]]), Replace(5))),
+        ("data.n", Loop(Gaussian(0, 1), Replace(C))),
+        ("data.n", Loop(Gaussian(0, 1), Replace([5, C]))),
+        ("data.weight", Loop(Gaussian(0, 1), Fresh(3, 5, weight=C))),
+        ("sampler.bias", Loop(Gaussian(0, 1), Replace(5), sampler=Sampler(C))),
+        ("sampler.truncate", Loop(Gaussian(0, 1), Replace(5), sampler=Sampler(truncate=C))),
+        ("sampler.temperature", Loop(Gaussian(0, 1), Replace(5), sampler=Sampler(temperature=C))),
+        ("start.variance", Loop(Gaussian(0, 1), Replace(5), start=Gaussian(0, C))),
+    ],
+)
+def test_a_symbol_anywhere_is_named(key, loop):
+    with pytest.raises(LoopError, match="numbers are needed") as refusal:
+        require_numbers(loop)
+    assert refusal.value.key == key
+
+
+def test_numbers_are_numbers():
+    require_numbers(
+        Loop(Gaussian([0, 1], [1, 2]), Replace("5 * t"), MaximumLikelihood(), Sampler(truncate=2))
+    )
+    require_numbers(Loop(Gaussian(0, 1), Replace([5, 6]), start=Gaussian(1, 2)))

@@ -8,7 +8,8 @@ value is checked once, here, and whoever receives a `Loop` may trust it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, ClassVar
 
 from theory.expression import Expression, ExpressionError
@@ -279,6 +280,47 @@ class Sampler:
             )
 
 
+def _check_part(key: str, part: object, word: str) -> None:
+    """Refuse what is not an instance of a class of the vocabulary, which all say their `word`."""
+    kind = type(part)
+    if not (is_dataclass(kind) and isinstance(getattr(kind, word, None), str)):
+        what = {"family": "a source such as Gaussian", "policy": "a policy such as Replace"}
+        what["name"] = "an estimator such as MaximumLikelihood"
+        raise LoopError(key, _named(part), f"an instance of {what[word]} is needed")
+
+
+def _named(part: object) -> object:
+    return part.__name__ if isinstance(part, type) else part
+
+
+def require_numbers(loop: Loop) -> None:
+    """Refuse a loop that holds a symbol anywhere.
+
+    Raises:
+        LoopError: with the key of the first symbol.
+    """
+    for key, value in _leaves("", loop):
+        if is_symbolic(value):
+            raise LoopError(key, value, "numbers are needed here, not symbols")
+
+
+def _leaves(key: str, value: Any) -> Iterator[tuple[str, object]]:
+    """Everything inside a part, with its dotted key."""
+    if isinstance(value, Mapping):
+        inside: Iterable[tuple[str, Any]] = value.items()
+    elif is_dataclass(value) and not isinstance(value, Expression):
+        inside = ((field.name, getattr(value, field.name)) for field in fields(value))
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _leaves(key, item)
+        return
+    else:
+        yield key, value
+        return
+    for name, item in inside:
+        yield from _leaves(f"{key}.{name}".lstrip("."), item)
+
+
 @dataclass(frozen=True)
 class Loop:
     """A self-consuming loop.
@@ -299,10 +341,18 @@ class Loop:
     start: Gaussian | None = None
 
     def __post_init__(self):
+        _check_part("source", self.source, "family")
+        _check_part("data", self.data, "policy")
+        _check_part("estimator", self.estimator, "name")
+        if not isinstance(self.sampler, Sampler):
+            raise LoopError("sampler", _named(self.sampler), "an instance of Sampler is needed")
         if self.start is None:
             return
+        _check_part("start", self.start, "family")
         if not isinstance(self.source, Gaussian):
             raise UnavailableError("start", self.start, "a start is not available yet for this source")
+        if not isinstance(self.start, Gaussian):
+            raise LoopError("start", self.start, "it must be of the family of the source")
         if (self.start.is_scalar, self.start.dimension) != (self.source.is_scalar, self.source.dimension):
             raise LoopError("start", self.start, "it must have the dimension of the source")
 

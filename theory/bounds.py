@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from theory import law
+from theory.fits import constant_size, divides_by_n
 from theory.log_gamma_sum import LogGammaSum, digamma_less_log
-from theory.loop import Loop, Unbiased
+from theory.loop import Loop
 from theory.walk import NoLawError, walk
 
 
@@ -82,8 +83,8 @@ def _chernoff(loop: Loop, generation: int, threshold: float) -> float:
 
 def _suresh(loop: Loop, generation: int, threshold: float) -> float:
     steps = walk(loop, generation)
-    n = loop.data.n
-    if not (isinstance(n, int) and isinstance(loop.estimator, Unbiased) and np.all(steps.factors == 1)):
+    n = constant_size(loop)
+    if n is None or divides_by_n(loop) or np.any(steps.factors != 1):
         raise NoLawError("the loop", None, "the bound is for the unbiased loop, constant n and no bias")
     return math.sqrt(steps.start_variance) / threshold * math.exp(-generation / (4 * n - 1))
 

@@ -13,23 +13,25 @@ from __future__ import annotations
 
 import math
 
-from theory.loop import Gaussian, Loop, MaximumLikelihood
+from theory.fits import divides_by_n, models, require_replace
+from theory.loop import Loop
 
 
 def limiting_moment(loop: Loop, power: float, tau: float) -> float:
     """The limit of E sigma_t^power as n -> inf with t = n tau, for lambda = 1."""
-    drift = 2.0 if isinstance(loop.estimator, MaximumLikelihood) else 1.0
-    start = _start(loop)
+    drift, start = _drift(loop), _start(loop)
     return start ** (power / 2) * math.exp((power**2 / 4 - drift * power / 2) * tau)
 
 
 def limiting_log_variance(loop: Loop, tau: float) -> tuple[float, float]:
     """Mean and variance of the normal law that log sigma_t^2 tends to."""
-    drift = 2.0 if isinstance(loop.estimator, MaximumLikelihood) else 1.0
-    return math.log(_start(loop)) - drift * tau, 2 * tau
+    return math.log(_start(loop)) - _drift(loop) * tau, 2 * tau
+
+
+def _drift(loop: Loop) -> float:
+    require_replace(loop)
+    return 2.0 if divides_by_n(loop) else 1.0
 
 
 def _start(loop: Loop) -> float:
-    first = loop.first_model
-    assert isinstance(first, Gaussian)
-    return float(first.variance)
+    return float(models(loop)[1].variance)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import sympy as sp
 
 from theory.closure import Monomial
-from theory.expression import Expression
+from theory.fits import constant_size
 from theory.moments import Derivation
 from theory.recursion import constants
 
@@ -102,7 +102,7 @@ def _thresholds(derivation: Derivation) -> list[str]:
 
 
 def _constant(derivation: Derivation) -> bool:
-    return not isinstance(derivation.loop.data.n, tuple | Expression)
+    return constant_size(derivation.loop) is not None
 
 
 def _heading(derivation: Derivation) -> str:

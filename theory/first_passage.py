@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 from scipy import linalg, special
 
 from theory.claim import Status
+from theory.fits import constant_size, models
 from theory.log_gamma_sum import LogGammaSum, digamma_less_log, log_density
-from theory.loop import Gaussian, Loop, LoopError
+from theory.loop import Loop, LoopError
 from theory.result import Statistic
 from theory.walk import NoLawError, require_chi_square, walk
 
@@ -57,7 +58,7 @@ def first_passage(loop: Loop, h: float) -> Statistic:
         require_chi_square(loop)
     except NoLawError as error:
         return _without("none", str(error))
-    if not isinstance(loop.data.n, int):
+    if constant_size(loop) is None:
         return _without("none", "the quadrature is for a number of samples that stays the same")
     steps = walk(loop, 2)
     shape = steps.degrees[0] / 2
@@ -67,8 +68,8 @@ def first_passage(loop: Loop, h: float) -> Statistic:
     if centre[1] >= 0:
         condition = "the log-variance does not drift down: log(lambda) + psi((n - 1)/2) + log(2/c) >= 0"
         return _without("infinite", condition)
-    assert isinstance(loop.source, Gaussian)
-    begin = math.log(steps.start_variance) - math.log(h) - math.log(loop.source.variance)
+    source, _ = models(loop)
+    begin = math.log(steps.start_variance) - math.log(h) - math.log(source.variance)
     moments = _raw_moments(shape, -centre[1], begin + centre[0])
     if moments is None:
         return _without("none", "the quadrature does not settle to ten digits")

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 
-from theory.evolution import models
-from theory.loop import Loop, LoopError, MaximumLikelihood
+from theory.fits import constant_size, fit, is_synthetic, models, sizes
+from theory.loop import Loop, LoopError
 
 Expr = Any  # a SymPy expression
 
@@ -52,22 +52,21 @@ def setting(loop: Loop) -> Setting:
         LoopError: if n changes or samples are truncated: no formula here covers that.
     """
     source, first = models(loop)
-    sampler, n = loop.sampler, sp.sympify(loop.data.n) if not isinstance(loop.data.n, tuple) else None
-    if n is None or not isinstance(n, sp.Expr):
-        raise LoopError("data.n", loop.data.n, "these formulas are for a constant number of samples")
-    if sampler.truncate is not None:
-        raise LoopError("sampler.truncate", sampler.truncate, "see the formulas for truncated samples")
-    factor = sampler.bias if sampler.temperature is None else sampler.temperature
-    factor = sp.nsimplify(factor, rational=True)
-    real_first = loop.start is None and not sampler.applies_to_source
+    if constant_size(loop) is None:
+        reason = "these formulas are for a constant number of samples"
+        raise LoopError("data.n", str(sizes(loop)), reason)
+    later = fit(loop, 2, sp.sympify(constant_size(loop)))
+    if later.truncate is not None:
+        raise LoopError("sampler.truncate", later.truncate, "see the formulas for truncated samples")
+    factor = sp.nsimplify(later.factor, rational=True)
     numbers = [sp.nsimplify(x, rational=True) for x in (source.variance, first.variance)]
     return Setting(
-        n=n,
-        nu=n - 1,
-        divisor=n if isinstance(loop.estimator, MaximumLikelihood) else n - 1,
+        n=later.n,
+        nu=later.nu,
+        divisor=later.divisor,
         factor=factor,
         source=numbers[0],
-        variance=numbers[1] / factor if real_first else numbers[1],
+        variance=numbers[1] if is_synthetic(loop, 1) else numbers[1] / factor,
         offset=sp.nsimplify(first.mean, rational=True) - sp.nsimplify(source.mean, rational=True),
     )
 

@@ -14,7 +14,8 @@ from decimal import Decimal
 import numpy as np
 
 from theory.closure import applied, closed, powers, rows
-from theory.evolution import divisor, fit, is_synthetic, needed_digits, start, variance_factor
+from theory.evolution import needed_digits, start
+from theory.fits import Fit, constant_size, fit, is_synthetic, sizes
 from theory.line import (
     FORMS,
     NOT_POLYNOMIAL,
@@ -26,7 +27,7 @@ from theory.line import (
     why_infinite,
 )
 from theory.loop import Loop, LoopError
-from theory.precision import GUARD, context, gaussian_step, lost
+from theory.precision import GUARD, context, gaussian_step, lost, step
 from theory.result import Statistic, unknown
 from theory.solution import ExponentialPolynomial, solve
 
@@ -58,7 +59,7 @@ def limits(loop: Loop, observables: Sequence[str]) -> dict[str, Statistic]:
     Raises:
         LoopError: if the sample sizes are a list, which has an end.
     """
-    n = loop.data.n
+    n = sizes(loop)
     if isinstance(n, tuple):
         raise LoopError("data.n", list(n), "a list of sample sizes ends, so there is no limit at t = inf")
     if not isinstance(n, int):
@@ -73,19 +74,24 @@ def threshold(loop: Loop) -> str | None:
 
     In d dimensions the same holds of the largest direction, whose Lyapunov exponent has the same drift.
     """
-    n = loop.data.n
-    if not isinstance(n, int) or loop.sampler.truncate is not None:
+    n = constant_size(loop)
+    if n is None or loop.sampler.truncate is not None:
         return None
+    later = fit(loop, 2, n)
     with context(30):
-        step = gaussian_step(n, divisor(loop, n), 1.0)
-        bound = 1 / step.moment(0, 2, 0)
-        collapse = (-step.moment(0, 0, 1)).exp()
-        if variance_factor(loop) <= bound:
+        bound, collapse = thresholds(later)
+        if later.factor <= bound:
             return None
         return (
-            f"lambda is {variance_factor(loop):g}: the mean variance stays bounded only for lambda <="
+            f"lambda is {later.factor:g}: the mean variance stays bounded only for lambda <="
             f" {float(bound):.6g}; the variance vanishes almost surely for lambda < {float(collapse):.6g}"
         )
+
+
+def thresholds(fit: Fit) -> tuple[Decimal, Decimal]:
+    """The largest lambda with E sigma^2 bounded, c/nu, and the least without almost sure collapse."""
+    plain = gaussian_step(fit.n, fit.divisor, 1.0)
+    return 1 / plain.moment(0, 2, 0), (-plain.moment(0, 0, 1)).exp()
 
 
 def _limit(loop: Loop, name: str, sure: float | None) -> Statistic:
@@ -108,11 +114,12 @@ def _limit(loop: Loop, name: str, sure: float | None) -> Statistic:
 def _central_terms(loop: Loop, name: str) -> list[ExponentialPolynomial]:
     """Mean and variance of an observable as functions of t, as far as they are finite."""
     raw = powers(FORMS[name].polynomial, 2)
-    later = fit(loop, loop.data.n, True)
+    n = constant_size(loop)
+    later = step(fit(loop, 2, n))
     family = [x for x in closed(x for polynomial in raw for x in polynomial) if later.is_finite(x)]
     values = start(loop, family)
     if not is_synthetic(loop, 1):
-        values = applied(rows(family, fit(loop, loop.data.n, False)), values)
+        values = applied(rows(family, step(fit(loop, 1, n))), values)
     solution = solve(rows(family, later), values, _same)
     return central([expectation(p, solution) for p in raw if p.keys() <= solution.keys()])
 
@@ -155,7 +162,7 @@ def _almost_sure(loop: Loop) -> dict[str, float]:
     """
     if loop.sampler.truncate is not None:
         return COLLAPSED
-    drift = fit(loop, loop.data.n, True).moment(0, 0, 1)
+    drift = step(fit(loop, 2, constant_size(loop))).moment(0, 0, 1)
     return COLLAPSED if drift < 0 else EXPLODED
 
 

@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from theory.closure import Polynomial, powers
-from theory.evolution import expectations, models, needed_digits
+from theory.evolution import expectations, needed_digits
+from theory.fits import constant_size, models, sizes
 from theory.loop import Loop, sample_sizes
 from theory.precision import context, log, lost
 from theory.result import Statistic, unknown
@@ -147,7 +148,7 @@ def in_units(loop: Loop, name: str, moments: Sequence[Decimal]) -> list[float]:
 
 
 def _statistic(loop: Loop, name: str, generations: Sequence[int], numbers: np.ndarray) -> Statistic:
-    constant = isinstance(loop.data.n, int)
+    constant = constant_size(loop) is not None
     status = "exact" if constant or name in PRODUCTS else "recursion"
     reason = None
     if not np.isfinite(numbers[:, 0]).all() and name == "kl_from_source":
@@ -158,9 +159,9 @@ def _statistic(loop: Loop, name: str, generations: Sequence[int], numbers: np.nd
 
 def why_infinite(loop: Loop, last: int) -> str:
     """The condition of finiteness that fails for KL(N_0||N_g) by generation `last`."""
-    n = loop.data.n
-    if isinstance(n, int):
+    n = constant_size(loop)
+    if n is not None:
         return f"n is {n}: E[1/sigma^2] is finite only for n > 3"
-    sizes = sample_sizes(n, last)
-    first = next(g for g, size in enumerate(sizes, start=1) if size <= 3)
-    return f"n is {sizes[first - 1]} at generation {first}: E[1/sigma^2] is finite only for n > 3"
+    given = sample_sizes(sizes(loop), last)
+    first = next(g for g, size in enumerate(given, start=1) if size <= 3)
+    return f"n is {given[first - 1]} at generation {first}: E[1/sigma^2] is finite only for n > 3"

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from scipy.special import hyp1f1
-
+from theory.fits import sampling_factor
 from theory.loop import Gaussian, Loop, LoopError, Number, Sampler, UnavailableError
 from theory.meal import Recipe
 from theory.provenance import Provenance
 from theory.recipe import recipe
+from theory.truncation import truncated_moment
 
 
 def recipe_of(loop: Loop) -> Recipe:
@@ -28,16 +28,10 @@ def recipe_of(loop: Loop) -> Recipe:
     return replace(made, targets=tuple(target - loop.source.mean for target in made.targets))  # ty: ignore
 
 
-def variance_factor(sampler: Sampler) -> Number:
-    """Var of a sample of N(0, 1): lambda, the temperature, or Var(z | |z| < c).
-
-    The last is 1 - 2 c phi(c) / (2 Phi(c) - 1) = (c^2 / 3) M(1, 5/2, c^2/2) / M(1, 3/2, c^2/2), M Kummer's
-    function.
-    """
+def sample_variance(sampler: Sampler) -> Number:
+    """Var of a sample of N(0, 1): lambda, the temperature, or Var(z | |z| < c)."""
     cut = sampler.truncate
-    if cut is not None:
-        return float(cut**2 / 3 * hyp1f1(1, 2.5, cut**2 / 2) / hyp1f1(1, 1.5, cut**2 / 2))
-    return sampler.bias if sampler.temperature is None else sampler.temperature
+    return sampling_factor(sampler) if cut is None else float(truncated_moment(cut, 2))
 
 
 def settings_of(loop: Loop) -> dict[str, Any]:
@@ -50,7 +44,7 @@ def settings_of(loop: Loop) -> dict[str, Any]:
     if not isinstance(source, Gaussian) or not source.is_scalar:
         raise UnavailableError("source", source, "second moments of a recipe are known on the line")
     start = None if loop.start is None else (loop.start.mean - source.mean, loop.start.variance)
-    factor = variance_factor(loop.sampler)
+    factor = sample_variance(loop.sampler)
     return {
         "variance": source.variance,
         "start": start,

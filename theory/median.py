@@ -7,7 +7,8 @@ import math
 import numpy as np
 from scipy import special
 
-from theory.loop import Gaussian, Loop, LoopError
+from theory.fits import constant_size, models, sizes
+from theory.loop import Loop, LoopError
 from theory.walk import walk
 
 
@@ -21,13 +22,12 @@ def asymptotic_median(loop: Loop, generation: int) -> float:
     Raises:
         LoopError: if the number of samples changes.
     """
-    if not isinstance(loop.data.n, int):
-        raise LoopError("data.n", str(loop.data.n), "the expansion is for a number of samples that stays")
+    if constant_size(loop) is None:
+        raise LoopError("data.n", str(sizes(loop)), "the expansion is for a number of samples that stays")
     steps = walk(loop, generation)
     shape = steps.degrees[0] / 2
     drift = special.digamma(shape) - math.log(steps.divisors[0] / 2)
     total = generation * drift + float(np.log(steps.factors).sum())
-    first = loop.first_model
-    assert isinstance(first, Gaussian)
+    _, first = models(loop)
     skewness = special.polygamma(2, shape) / (6 * special.polygamma(1, shape))
     return float(math.log(first.variance) + total - skewness)

@@ -13,10 +13,11 @@ from functools import cached_property
 import sympy as sp
 
 from theory.closure import Monomial, closed
-from theory.evolution import fit
 from theory.fit_law import GaussianStep
+from theory.fits import constant_size, fit, require_replace
+from theory.limits import thresholds
 from theory.loop import Loop, LoopError, is_symbolic
-from theory.precision import context
+from theory.precision import context, step
 from theory.recursion import Kind, N, T, constants, expression, function_of_t, kind, solved
 
 MELLIN = ((0, 0, 1), (0, 0, 2), (0, 1, 0), (2, 1, 0), (0, -2, 0), (2, -2, 0))
@@ -54,6 +55,7 @@ def derive(loop: Loop, weight: int = 6) -> Derivation:
     """
     if not getattr(loop.source, "is_scalar", False):
         raise LoopError("source", loop.source, "the derivation is written for a Gaussian on the line")
+    require_replace(loop)
     return Derivation(loop, kind(loop), weight)
 
 
@@ -124,23 +126,24 @@ class Derivation:
 
     def numbers(self) -> dict[str, float]:
         """Rates and thresholds in numbers, where n is a number."""
-        n = self.loop.data.n
+        n = constant_size(self.loop)
         if not isinstance(n, int) or any(map(is_symbolic, vars(self.loop.sampler).values())):
             return {}
         with context(30):
-            step = fit(self.loop, n, True)
+            later = fit(self.loop, 2, n)
+            law = step(later)
             rates = {
-                f"rate of sigma^{j}": float(step.moment(0, j, 0))
+                f"rate of sigma^{j}": float(law.moment(0, j, 0))
                 for j in self.eigenvalues
-                if j and step.is_finite((0, j, 0))
+                if j and law.is_finite((0, j, 0))
             }
-            if not isinstance(step, GaussianStep):
+            if not isinstance(law, GaussianStep):
                 return rates
-            drift = step.moment(0, 0, 1)
+            bound, collapse = thresholds(later)
             return rates | {
-                "drift of log sigma^2": float(drift),
-                "E[sigma^2] bounded iff lambda <=": step.divisor / step.nu,
-                "collapse almost surely iff lambda <": float(step.factor * (-drift).exp()),
+                "drift of log sigma^2": float(law.moment(0, 0, 1)),
+                "E[sigma^2] bounded iff lambda <=": float(bound),
+                "collapse almost surely iff lambda <": float(collapse),
             }
 
     def text(self) -> str:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 from scipy import special
 
+from theory.fits import constant_size, sizes
 from theory.log_gamma_sum import LogGammaSum, digamma_less_log
 from theory.loop import Loop
 from theory.walk import NoLawError, require_chi_square, walk
@@ -47,8 +48,8 @@ def limit_tail(loop: Loop) -> Tail:
         NoLawError: if n changes, the variance does not collapse, or the factors are not chi-squares.
     """
     require_chi_square(loop)
-    if not isinstance(loop.data.n, int):
-        raise NoLawError("data.n", str(loop.data.n), "the perpetuity needs a constant number of samples")
+    if constant_size(loop) is None:
+        raise NoLawError("data.n", str(sizes(loop)), "the perpetuity needs a constant number of samples")
     steps = walk(loop, 2)
     shape = steps.degrees[1] / 2
     scale = math.log(2 * steps.factors[1] / steps.divisors[1])

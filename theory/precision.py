@@ -16,7 +16,8 @@ import mpmath
 
 from theory.closure import Step
 from theory.fit_law import GaussianStep
-from theory.truncation import SymmetricStep
+from theory.fits import Fit
+from theory.truncation import SymmetricStep, truncated_moment
 
 GUARD = 15  # of the digits carried, those that rounding may have spoilt
 UNTRUNCATED = 50.0  # beyond this |z| < c removes less than 1e-540 of a normal
@@ -61,6 +62,13 @@ def gaussian_step(n: int, divisor: int, factor: float) -> GaussianStep:
     return GaussianStep(n, divisor, Decimal(factor), half, cumulant, Decimal(1))
 
 
+def step(fit: Fit) -> Step:
+    """The law of a fit, in decimals of the current context."""
+    if fit.truncate is None:
+        return gaussian_step(fit.n, fit.divisor, fit.factor)
+    return truncated_step(fit.n, fit.divisor, fit.truncate)
+
+
 def truncated_step(n: int, divisor: int, cut: float) -> Step:
     """One fit to `n` samples mu + sigma z of a normal kept within |z| < `cut`."""
     if cut > UNTRUNCATED:
@@ -68,9 +76,7 @@ def truncated_step(n: int, divisor: int, cut: float) -> Step:
 
     def moment(order: int) -> Decimal:
         with mpmath.workdps(digits()):
-            x = mpmath.mpf(cut) ** 2 / 2
-            kummer = [mpmath.hyp1f1(1, mpmath.mpf(k + 3) / 2, x) for k in (order, 0)]
-            return _decimal(mpmath.mpf(cut) ** order / (order + 1) * kummer[0] / kummer[1])
+            return _decimal(truncated_moment(cut, order))
 
     return SymmetricStep(n, divisor, moment, Decimal(1))
 

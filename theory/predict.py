@@ -12,11 +12,11 @@ import numpy as np
 import xarray as xr
 
 from theory import observable as vocabulary
-from theory.evolution import models
 from theory.expression import Expression
+from theory.fits import divides_by_n, models, require_replace, sizes
 from theory.limits import limits, threshold
 from theory.line import statistics
-from theory.loop import Loop, LoopError, Replace, is_symbolic, sample_sizes
+from theory.loop import Loop, LoopError, Replace, require_numbers, sample_sizes
 from theory.result import Statistic
 
 STATISTICS = ("mean", "variance")
@@ -145,16 +145,15 @@ def _generations(generations: float | Iterable[float]) -> list[float]:
 
 
 def _check(loop: Loop) -> None:
-    source, first = models(loop)
-    values = [source.mean, source.variance, first.mean, first.variance, loop.data.n]
-    values += [loop.sampler.bias, loop.sampler.truncate, loop.sampler.temperature]
-    if any(is_symbolic(value) for value in values):
-        raise LoopError("the loop", None, "numbers are needed here; theory.gaussian has the formulas")
+    models(loop)
+    require_replace(loop)
+    divides_by_n(loop)
+    require_numbers(loop)
 
 
 def _settled(loop: Loop) -> Loop:
     """The loop, an expression without t replaced by its value."""
-    n = loop.data.n
+    n = sizes(loop)
     if not isinstance(n, Expression) or n.fold(True, lambda _: False, lambda _, *parts: any(parts)):
         return loop
     return loop.with_(data=Replace(n.at(1)))
@@ -167,5 +166,5 @@ def _known(loop: Loop, name: str, names: Sequence[str]) -> str:
 
 
 def _sizes(loop: Loop, last: float) -> Sequence[int]:
-    n = loop.data.n
+    n = sizes(loop)
     return (n,) if isinstance(n, int) else sample_sizes(n, int(last))

@@ -29,7 +29,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from theory.inner_products import InnerProducts, Vector, combined
-from theory.loop import LoopError, MaximumLikelihood, Number, Unbiased, is_symbolic
+from theory.loop import LoopError, MaximumLikelihood, Number, UnavailableError, Unbiased, is_symbolic
 from theory.meal import Draw, Meal, Mixed, Moments, Pool, Portion, Real, RealSet, Recipe, Sample, Stored
 from theory.weighted import Weighted
 
@@ -231,6 +231,9 @@ class Provenance:
         mean = combined(list(zip(weights, (part.mean for part in eaten), strict=True)))
         second = sum(w * part.second_moment for w, part in zip(weights, eaten, strict=True))
         square = self.products.square(mean)
+        if not isinstance(self.estimator, MaximumLikelihood | Unbiased | Weighted):
+            reason = "second moments for this estimator are not available yet"
+            raise UnavailableError("estimator.name", self.estimator.name, reason)
         if isinstance(self.estimator, MaximumLikelihood):
             spread = second - square
         elif total is not None:

@@ -17,7 +17,8 @@ from sympy.polys.fields import field
 
 from theory.closure import Monomial, Rows, Step, applied, closed, rows
 from theory.fit_law import GaussianStep
-from theory.loop import Loop, MaximumLikelihood
+from theory.fits import divides_by_n, fit
+from theory.loop import Loop
 from theory.solution import ExponentialPolynomial, solve
 from theory.truncation import SymmetricStep
 
@@ -54,14 +55,12 @@ class Kind(NamedTuple):
 
 def kind(loop: Loop) -> Kind:
     """The form of this loop's moments."""
-    sampler = loop.sampler
-    truncated = sampler.truncate is not None
-    biased = sampler.bias != 1 or sampler.temperature not in (None, 1.0)
+    first, later = fit(loop, 1, N), fit(loop, 2, N)
     return Kind(
-        maximum_likelihood=isinstance(loop.estimator, MaximumLikelihood),
-        biased=biased,
-        truncated=truncated,
-        late=(biased or truncated) and loop.start is None and not sampler.applies_to_source,
+        maximum_likelihood=divides_by_n(loop),
+        biased=later.factor != 1,
+        truncated=later.truncate is not None,
+        late=first != later,
     )
 
 

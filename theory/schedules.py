@@ -29,9 +29,9 @@ from typing import Any
 import mpmath
 
 from theory.expression import Expression
+from theory.fits import divides_by_n, fit, models, sizes
 from theory.growth import Growth, growth
-from theory.loop import Gaussian, Loop, MaximumLikelihood
-from theory.walk import sampling_factors
+from theory.loop import Gaussian, Loop
 
 _DIGITS = 30
 _LONGEST_SUM = 100_000
@@ -58,23 +58,21 @@ def to_sympy(expression: Expression, t: Any) -> Any:
 
 def collapses(loop: Loop) -> bool | None:
     """Whether the variance vanishes, sum 1/n_t = inf, for n an expression and lambda = 1; None if unknown."""
-    order = growth(loop.data.n)
+    order = growth(sizes(loop))
     return None if order is None else not order.reciprocals_converge()
 
 
 def limit(loop: Loop, observable: str) -> float | None:
     """The limit of E observable as t -> inf, for n an expression that grows; None where it is not known."""
-    source, first = loop.source, loop.first_model
-    if not (isinstance(source, Gaussian) and isinstance(first, Gaussian) and source.is_scalar):
+    (source, first), n = models(loop), sizes(loop)
+    order = growth(n) if isinstance(n, Expression) else None
+    if not source.is_scalar or order is None or order.order <= (0, 0, 0) or loop.sampler.truncate is not None:
         return None
-    order = growth(loop.data.n) if isinstance(loop.data.n, Expression) else None
-    if order is None or order.order <= (0, 0, 0) or loop.sampler.truncate is not None:
-        return None
-    likelihood = isinstance(loop.estimator, MaximumLikelihood)
-    factors = sampling_factors(loop)
+    likelihood = divides_by_n(loop)
+    factors = fit(loop, 1, n.at(1)).factor, fit(loop, 2, n.at(1)).factor
     kind = _Plain if factors == (1, 1) else _Biased
     with mpmath.workdps(_DIGITS):
-        value = _assembled(kind(loop.data.n, order, likelihood, factors), observable, source, first)
+        value = _assembled(kind(n, order, likelihood, factors), observable, source, first)
         return None if value is None else float(value)
 
 

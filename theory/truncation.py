@@ -72,6 +72,15 @@ class SymmetricStep:
         return total / (x or y)
 
 
+def truncated_moment(cut: float, order: int) -> Any:
+    """E z^{order}, even, of a standard normal kept within |z| < cut, in mpmath's current precision."""
+    import mpmath
+
+    x = mpmath.mpf(cut) ** 2 / 2
+    kummer = [mpmath.hyp1f1(1, mpmath.mpf(k + 3) / 2, x) for k in (order, 0)]
+    return mpmath.mpf(cut) ** order / (order + 1) * kummer[0] / kummer[1]
+
+
 def truncated_moments(cut: Any) -> Callable[[int], Any]:
     """E z^{2k} of a standard normal kept within |z| < cut, as SymPy expressions of a symbol `cut`."""
     import sympy as sp

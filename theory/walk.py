@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.loop import Gaussian, Loop, LoopError, MaximumLikelihood, is_symbolic, sample_sizes
+from theory.fits import fit, models, require_replace, runs
+from theory.loop import Loop, LoopError, require_numbers
 
 
 class NoLawError(LoopError):
@@ -53,54 +54,30 @@ def walk(loop: Loop, generations: int) -> Walk:
     """The walk of `loop` over `generations` fits.
 
     Raises:
-        NoLawError: off the line, with symbols, or if a draw is truncated: then the sum of squares is not a
-            multiple of a chi-square.
+        LoopError: for another policy or estimator, or symbols.
+        NoLawError: off the line, or if a draw is truncated: then the sum of squares is not a multiple of a
+            chi-square.
     """
     require_chi_square(loop, generations)
-    first_model, source = loop.first_model, loop.source
-    assert isinstance(first_model, Gaussian)
-    assert isinstance(source, Gaussian)
-    sizes = np.array(sample_sizes(loop.data.n, generations), float)
-    divisors = sizes if isinstance(loop.estimator, MaximumLikelihood) else sizes - 1
-    first, later = sampling_factors(loop)
-    factors = np.full(generations, later)
-    factors[:1] = first
-    return Walk(
-        sizes - 1,
-        divisors,
-        factors,
-        float(first_model.variance),
-        float(first_model.mean) - float(source.mean),
-    )
-
-
-def sampling_factors(loop: Loop) -> tuple[float, float]:
-    """lambda_1 and lambda_g for g >= 2: what the sampler multiplies the variance by."""
-    sampler = loop.sampler
-    later = float(sampler.bias if sampler.temperature is None else sampler.temperature)
-    return (later if _first_draw_is_biased(loop) else 1.0), later
+    source, first = models(loop)
+    fits = list(runs(loop, generations))
+    table = np.repeat([one[:3] for one, _ in fits], [count for _, count in fits], axis=0).astype(float)
+    sizes, divisors, factors = table.T
+    return Walk(sizes - 1, divisors, factors, float(first.variance), float(first.mean) - float(source.mean))
 
 
 def require_chi_square(loop: Loop, generations: float = math.inf) -> None:
-    """Refuse loops whose factors are not multiples of chi-squares."""
-    source, first = loop.source, loop.first_model
-    if not (isinstance(source, Gaussian) and isinstance(first, Gaussian) and source.is_scalar):
+    """Refuse loops whose factors are not multiples of chi-squares.
+
+    Raises:
+        LoopError: for another policy or estimator, or symbols.
+        NoLawError: off the line, or if a draw is truncated.
+    """
+    source, _ = models(loop)
+    if not source.is_scalar:
         raise NoLawError("source", None, "a law is known on the line only")
-    sampler = loop.sampler
-    symbols = (
-        source.mean, source.variance, first.mean, first.variance,
-        loop.data.n, sampler.bias, sampler.temperature, sampler.truncate,
-    )  # fmt: skip
-    for value in symbols:
-        if is_symbolic(value):
-            raise NoLawError("the loop", str(value), "a law needs numbers")
-    if loop.sampler.truncate is not None and (generations > 1 or _first_draw_is_biased(loop)):
-        raise NoLawError(
-            "sampler.truncate",
-            loop.sampler.truncate,
-            "the law of a truncated normal's sample variance is not known",
-        )
-
-
-def _first_draw_is_biased(loop: Loop) -> bool:
-    return loop.start is not None or loop.sampler.applies_to_source
+    require_numbers(loop)
+    require_replace(loop)
+    if fit(loop, 2 if generations > 1 else 1, 2).truncate is not None:
+        reason = "the law of a truncated normal's sample variance is not known"
+        raise NoLawError("sampler.truncate", loop.sampler.truncate, reason)

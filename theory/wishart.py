@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory import wishart_truncated
+from theory.fits import constant_size
 from theory.loop import Loop
 from theory.observable import AXES
 from theory.result import Statistic, unknown
@@ -84,7 +85,7 @@ def predict_observable(
     generations = list(generations)
     if any(np.isinf(g) for g in generations):
         highest = 2
-        if not isinstance(loop.data.n, int):
+        if constant_size(loop) is None:
             return _with_growing_limit(loop, observable, generations)
     path = Path.of(loop, generations)
     found = (_truncated if path.truncated else _regular)(path, observable, highest)

@@ -1,4 +1,7 @@
-"""The fits of a replace loop in d dimensions: how many points, which divisor, how the samples were biased.
+"""The fits of a replace loop in d dimensions, in runs of equal ones up to the generations asked for.
+
+A fit draws its points with covariance factor x Sigma: Sigma' = (factor / divisor) Sigma^{1/2} W Sigma^{1/2},
+W Wishart with n - 1 degrees of freedom unless the samples were truncated.
 
 A limit t -> inf is read off the generation 2^56 and the one twice as late: the closed forms reach them as
 easily as any other, and what still grows between them is infinite, what still shrinks is zero.
@@ -8,62 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import cached_property
-from itertools import groupby
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.evolution import models
-from theory.loop import Gaussian, Loop, MaximumLikelihood, sample_sizes
+from theory.fits import Fit, constant_size, fit, models, runs
+from theory.loop import Gaussian, Loop
 
 FOR_EVER = 2**56
 """Fits that stand for infinitely many: (1 - 1/n)^(2^56) is below rounding up to n = 10^15."""
 SETTLED = 1e-9
 """Relative change, while the number of fits doubles from `FOR_EVER`, below which a limit is reached."""
-
-
-class Fit(NamedTuple):
-    """One fit to n points of the model before: Sigma' = (factor / divisor) Sigma^{1/2} W Sigma^{1/2}.
-
-    Attributes:
-        n: points; W is Wishart with n - 1 degrees of freedom, unless the samples were truncated.
-        divisor: of the scatter matrix.
-        factor: lambda, the multiple of Sigma the points were drawn with.
-        truncate: points kept |z| < truncate in the principal axes of Sigma; None: all were kept.
-    """
-
-    n: int
-    divisor: int
-    factor: float
-    truncate: float | None
-
-    @property
-    def nu(self) -> int:
-        """Degrees of freedom."""
-        return self.n - 1
-
-    @property
-    def scale(self) -> Decimal:
-        """The factor over the divisor, in the current decimal context."""
-        return Decimal(self.factor) / self.divisor
-
-    @property
-    def noise(self) -> Decimal:
-        """The factor over n: the covariance of the sample mean, in units of Sigma."""
-        return Decimal(self.factor) / self.n
-
-
-def fit(loop: Loop, generation: int, n: int) -> Fit:
-    """The fit to `n` points that makes the model of `generation`."""
-    sampler = loop.sampler
-    divisor = n if isinstance(loop.estimator, MaximumLikelihood) else n - 1
-    if generation == 1 and loop.start is None and not sampler.applies_to_source:
-        return Fit(n, divisor, 1.0, None)
-    factor = sampler.bias if sampler.temperature is None else sampler.temperature
-    return Fit(n, divisor, factor, sampler.truncate)
 
 
 @dataclass(frozen=True)
@@ -128,13 +87,11 @@ class Path:
     @cached_property
     def runs(self) -> tuple[tuple[Fit, int], ...]:
         """The fits in order, equal ones counted together."""
-        sizes = sample_sizes(self.loop.data.n, max(self.last, int(self.has_limit)))
-        later = {n: fit(self.loop, 2, n) for n in set(sizes[1:])}
-        fits = [fit(self.loop, 1, n) for n in sizes[:1]] + [later[n] for n in sizes[1:]]
-        runs = [(one, len(tuple(same))) for one, same in groupby(fits)]
+        begun = max(self.last, int(self.has_limit))
+        fits = list(runs(self.loop, begun))
         if self.has_limit:
-            runs.append((fit(self.loop, 2, self.loop.data.n), 2 * FOR_EVER - len(fits)))
-        return tuple(runs)
+            fits.append((fit(self.loop, 2, constant_size(self.loop)), 2 * FOR_EVER - begun))
+        return tuple(fits)
 
     @cached_property
     def truncated(self) -> bool:

@@ -31,7 +31,8 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.wishart_fits import Fit, Path
+from theory.fits import Fit
+from theory.wishart_fits import Path
 from theory.wishart_kl import central_moments, log_det_cumulants, whitened
 from theory.wishart_moments import Spectrum, arithmetic
 from theory.wishart_recursion import Decimals

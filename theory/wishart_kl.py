@@ -20,8 +20,9 @@ import mpmath
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.fits import Fit
 from theory.precision import digits
-from theory.wishart_fits import Fit, Path
+from theory.wishart_fits import Path
 from theory.wishart_moments import (
     Spectrum,
     arithmetic,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from theory.fits import sizes
 from theory.loop import Gaussian, Loop, LoopError, Replace
 from theory.observable import AXES
 from theory.wishart_fits import Path
@@ -57,13 +58,13 @@ def growing_limit(loop: Loop, observable: str) -> NDArray[np.float64]:
     """
     from theory.schedules import limit
 
-    if isinstance(loop.data.n, tuple):
-        reason = "a list of sample sizes ends, so there is no limit at t = inf"
-        raise LoopError("data.n", list(loop.data.n), reason)
+    n = sizes(loop)
+    if isinstance(n, tuple):
+        raise LoopError("data.n", list(n), "a list of sample sizes ends, so there is no limit at t = inf")
     path = Path.of(loop, [1])
     unknown = np.full((path.dimension,) * len(AXES.get(observable, ())), np.nan)
     start = None if loop.start is None else Gaussian(0.0, 1.0)
-    line = Loop(Gaussian(0.0, 1.0), Replace(loop.data.n), loop.estimator, loop.sampler, start)
+    line = Loop(Gaussian(0.0, 1.0), Replace(n), loop.estimator, loop.sampler, start)
     matrix, b = path.covariance, path.offset
     scaled = {"variance": np.diag(matrix), "covariance": matrix, "trace": np.trace(matrix)}
     if observable == "mean_error":

@@ -22,7 +22,8 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.wishart_fits import Fit, Path
+from theory.fits import Fit
+from theory.wishart_fits import Path
 from theory.wishart_words import Monomial, closed, one_step
 
 Decimals = NDArray[np.object_]

@@ -21,8 +21,9 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
-from theory.precision import gaussian_step, truncated_step
-from theory.wishart_fits import Fit, Path
+from theory.fits import Fit
+from theory.precision import step
+from theory.wishart_fits import Path
 from theory.wishart_moments import Spectrum, arithmetic
 from theory.wishart_recursion import Decimals
 
@@ -53,10 +54,7 @@ def expectations(path: Path) -> dict[str, Decimals]:
 
 def _step(fit: Fit) -> Decimals:
     """The matrix of one fit on trace, |m|^2, the five second moments, and 1."""
-    if fit.truncate is None:
-        law = gaussian_step(fit.n, fit.divisor, fit.factor)
-    else:
-        law = truncated_step(fit.n, fit.divisor, fit.truncate)
+    law = step(fit)
     f, ff, e, ee, ef = (law.moment(*x, 0) for x in ((0, 2), (0, 4), (2, 0), (4, 0), (2, 2)))
     matrix = np.full((8, 8), Decimal(0), object)
     matrix[0, 0] = f

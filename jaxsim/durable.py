@@ -6,6 +6,7 @@ sweep it up without touching what a living process is writing.
 """
 
 import asyncio
+import errno
 import os
 import shutil
 import socket
@@ -66,8 +67,9 @@ def flush(folder: Path) -> None:
         return
     try:
         os.fsync(handle)
-    except OSError:  # nor do some network file systems flush them
-        pass
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems flush no folders
+            raise
     finally:
         os.close(handle)
 

@@ -241,15 +241,15 @@ def _create_local(place: str, layout: Layout, attributes: dict[str, Any]) -> Sto
     else:
         remove_leftovers(folder)
         draft = draft_folder(folder)
-        _lay_out(DurableStore(draft), layout, attributes)
         try:
+            _lay_out(DurableStore(draft), layout, attributes)
             os.rename(draft, folder)
-            flush(folder.parent)
         except OSError:
-            # another process of the same sweep may have been first
-            shutil.rmtree(draft, ignore_errors=True)
-            if not exists(place):
+            if not exists(place):  # else another process of the same sweep was first
                 raise
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+        flush(folder.parent)
     store = open_store(place, writing=True)
     require_same(store, attributes["configuration"])
     return store

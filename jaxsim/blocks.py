@@ -76,7 +76,7 @@ def _at(steps: Any, generation: Any) -> Any:
     return jax.tree.map(lambda leaf: leaf[generation - 1], steps)
 
 
-def _block(kernel: Kernel, dense: bool, request: Request, block: Any) -> tuple[Any, ...]:
+def _block(kernel: Kernel, request: Request, block: Any) -> tuple[Any, ...]:
     """All requested generations of one block: per observable [generation, 6 or block, ...]."""
     replicates = block * np.uint32(kernel.block) + jnp.arange(kernel.block, dtype=jnp.uint32)
     kept = replicates < request.seeds
@@ -97,23 +97,16 @@ def _block(kernel: Kernel, dense: bool, request: Request, block: Any) -> tuple[A
             return tuple(_below(y, kept, edges[mark]) for y, edges in zip(seen, request.levels, strict=True))
         return tuple(summary.partial(y, kept) if kernel.keep == "summary" else y for y in seen)
 
-    def every(state: Any, generation: Any) -> tuple[Any, Any]:
-        # what is observed is the state that came in: it lies in memory and is not computed again
-        return move(generation + 1, state), look(generation, state)
-
-    def some(carry: tuple[Any, Any], mark: Any) -> tuple[Any, Any]:
+    def stretch(carry: tuple[Any, Any], mark: Any) -> tuple[Any, Any]:
         generation, state = carry
+        # a loop of its own, if only of one step: what is observed, and when, then changes no bit of the state
         state = lax.fori_loop(generation + 1, mark + 1, move, state)
         return (mark, state), look(mark, state)
 
     first = jax.tree.map(
         lambda leaf: jnp.broadcast_to(leaf, (kernel.block, *leaf.shape)), kernel.start(request.fixed)
     )
-    if not dense:
-        return lax.scan(some, (jnp.int32(0), first), request.marks)[1]
-    state, seen = lax.scan(every, move(request.marks[0], first), request.marks[:-1])
-    last = look(request.marks[-1], state)
-    return jax.tree.map(lambda a, b: jnp.concatenate([a, b[None]]), seen, last)
+    return lax.scan(stretch, (jnp.int32(0), first), request.marks)[1]
 
 
 def _below(values: Any, kept: Any, edges: Any) -> Any:
@@ -124,7 +117,7 @@ def _below(values: Any, kept: Any, edges: Any) -> Any:
 
 
 @lru_cache(maxsize=64)
-def program(kernel: Kernel, dense: bool, capacity: int, devices: tuple[jax.Device, ...]) -> Callable:
+def program(kernel: Kernel, capacity: int, devices: tuple[jax.Device, ...]) -> Callable:
     """The compiled run of up to `capacity` blocks on each device.
 
     It takes (request, first block, blocks wanted on each device [device]) and returns per observable
@@ -133,7 +126,7 @@ def program(kernel: Kernel, dense: bool, capacity: int, devices: tuple[jax.Devic
     """
 
     def local(request: Request, first: Any, wanted: Any) -> tuple[Any, ...]:
-        run = lambda block: _block(kernel, dense, request, block)  # noqa: E731
+        run = lambda block: _block(kernel, request, block)  # noqa: E731
         shapes = kernel.shapes(len(request.marks))
         empty = tuple(jnp.zeros((capacity, *shape), request.fixed.turn.dtype) for shape in shapes)
 
@@ -152,7 +145,6 @@ def program(kernel: Kernel, dense: bool, capacity: int, devices: tuple[jax.Devic
 
 def run(
     kernel: Kernel,
-    dense: bool,
     request: Request,
     capacity: int,
     devices: tuple[jax.Device, ...],
@@ -164,7 +156,7 @@ def run(
     """
     seeds = int(request.seeds)
     blocks = -(-seeds // kernel.block)
-    compiled = program(kernel, dense, capacity, devices)
+    compiled = program(kernel, capacity, devices)
     for begin in range(start, blocks, capacity * len(devices)):
         share = _shares(min(blocks - begin, capacity * len(devices)), len(devices))
         first = begin + np.cumsum([0, *share[:-1]])

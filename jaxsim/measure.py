@@ -28,7 +28,6 @@ class Measurement(NamedTuple):
 
     Attributes:
         kernel: what one replicate does and what is observed.
-        dense: whether the generations observed are 1, 2, 3, ...
         request: its arguments, but for the replicates.
         precision: of the device's numbers.
         shift: [generation, element], and
@@ -36,7 +35,6 @@ class Measurement(NamedTuple):
     """
 
     kernel: blocks.Kernel
-    dense: bool
     request: blocks.Request
     precision: Precision
     shift: np.ndarray
@@ -122,9 +120,7 @@ class Measurement(NamedTuple):
             raise ValueError(f"replicate {first} does not begin a block of {kernel.block}")
         request = request._replace(seeds=np.int64(last))
         capacity, done = blocks.capacity(kernel, request), 0
-        for counts, arrays in blocks.run(
-            kernel, self.dense, request, capacity, devices, first // kernel.block
-        ):
+        for counts, arrays in blocks.run(kernel, request, capacity, devices, first // kernel.block):
             for k, count in enumerate(counts):
                 block = [array[k] for array in arrays]
                 yield int(count), _flat(block) if flat else block
@@ -154,7 +150,6 @@ def measurement(
     names = _names(observables, setting)
     axes = tuple(trailing(name, loop) for name in names)
     kernel = setting.kernel._replace(names=names, axes=axes)
-    dense = len(generations) > 1 and bool(np.array_equal(generations, np.arange(1, len(generations) + 1)))
     key = stream_key(seed, loop_hash(loop), engine)
     request = blocks.Request(setting.fixed, setting.steps, key, generations.astype(np.int32), np.int64(0))
     units = [setting.unit(name) for name in names]
@@ -165,9 +160,7 @@ def measurement(
         for (shift, _), shape in zip(units, axes, strict=True)
     ]
     factors = [np.full(int(np.prod(shape)), factor) for (_, factor), shape in zip(units, axes, strict=True)]
-    return Measurement(
-        kernel, dense, request, precision, np.concatenate(shifts, axis=1), np.concatenate(factors)
-    )
+    return Measurement(kernel, request, precision, np.concatenate(shifts, axis=1), np.concatenate(factors))
 
 
 def trailing(name: str, loop: Loop) -> tuple[int, ...]:

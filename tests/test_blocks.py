@@ -29,7 +29,8 @@ def identical(first, second):
 def test_devices_do_not_change_a_bit(name):
     loop, engine, seeds = RUNS[name]
     names = ["mean_error", "variance", "mean_error_squared"]
-    runs = [simulate(loop, [1, 4], seeds, engine=engine, observables=names, devices=k) for k in (1, 2, 4, 8)]
+    counts = (1, 2, 4, 8) if engine == "exact" else (1, 8)
+    runs = [simulate(loop, [1, 4], seeds, engine=engine, observables=names, devices=k) for k in counts]
     for run in runs[1:]:
         identical(runs[0], run)
 

@@ -1,7 +1,8 @@
 """Both engines against exact moments, against each other in law, and observables against linear algebra.
 
-Every comparison is a two-sided z-test at a false-alarm rate of 1e-6 shared by its family (Bonferroni). Replicates
-are such that the negative control, whose distance is known exactly, is missed with probability 1e-6 at most.
+Every comparison is a two-sided z-test at a false-alarm rate of 1e-6 shared by its family (Bonferroni).
+Replicates are such that the negative control, whose distance is known exactly, is missed with probability
+1e-6 at most.
 """
 
 import numpy as np
@@ -286,7 +287,7 @@ def test_observables_on_the_line_are_those_of_mean_and_variance():
 
 @pytest.mark.parametrize("n", [2, 100, 10**6])
 def test_the_rounding_of_float32_is_far_below_the_monte_carlo_error(n):
-    """The same run in both precisions: the means differ by less than a tenth of a standard error at 10^6 replicates."""
+    """The same run twice: means differ by less than a tenth of their error at 10^6 replicates."""
     names = ["log_variance", "mean_error", "variance", "std", "w2_squared", "kl_to_source"]
     single, double = (
         simulate(Loop(Gaussian(5.0, 2.0), Replace(n)), [1, 50], 20_000, observables=names, precision=p)

@@ -1,8 +1,8 @@
 """Words against published vectors, normals and chi-squares against their laws.
 
 Laws are compared by the Dvoretzky-Kiefer-Wolfowitz-Massart inequality (Massart 1990): a distance above
-sqrt(log(2 / alpha) / 2N) has probability alpha at most, at any law. The number of draws is such that the negative control,
-whose distance is known, passes with probability 1e-6 at most.
+sqrt(log(2 / alpha) / 2N) has probability alpha at most, at any law. The number of draws is such that the
+negative control, whose distance is known, passes with probability 1e-6 at most.
 """
 
 import jax
@@ -123,7 +123,7 @@ def test_chi_square_polynomials_keep_their_error(nu):
 
 @pytest.mark.parametrize("nu", [50_001, 10**6, 10**9, 2**53])
 def test_large_chi_squares_keep_their_error_against_temme(nu):
-    """SciPy fails beyond 4.5 standard deviations here; Temme (1979, doi:10.1137/0510071) with two terms does not.
+    """SciPy fails beyond 4.5 deviations here; Temme (1979, doi:10.1137/0510071) with two terms does not.
 
     Q(a, a lam) = erfc(eta sqrt(a/2)) / 2 + R, eta^2/2 = lam - 1 - log lam.
     """

@@ -1,0 +1,35 @@
+"""Every benchmark, its peers timed in turns with it: prints one table, writes results/cpu.json.
+
+python benchmarks/run.py
+"""
+
+import json
+from pathlib import Path
+
+import jax
+from clock import cores, machine
+
+jax.config.update("jax_num_cpu_devices", cores())
+
+import exact_engine  # noqa: E402
+import literal_engine  # noqa: E402
+
+BENCHMARKS = {"exact engine": exact_engine, "literal engine": literal_engine}
+RESULTS = Path(__file__).parent / "results"
+
+
+def main() -> None:
+    """Measure, print, write."""
+    found = {"machine": machine()}
+    print(", ".join(f"{name} {value}" for name, value in found["machine"].items()))
+    for name, benchmark in BENCHMARKS.items():
+        print(f"\n{name}: {benchmark.__doc__.splitlines()[0]}")
+        found[name] = {key: float(f"{value:.4g}") for key, value in benchmark.measure().items()}
+        for key, value in found[name].items():
+            print(f"  {key:<45}{value:>14,.4g}")
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{jax.default_backend()}.json").write_text(json.dumps(found, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -62,7 +62,7 @@ CLAIMS_OF: dict[type, tuple[str, str | None]] = {
     Detector: ("gaussian.C10", "gaussian.C10"),
     Correction: ("gaussian.C11", "gaussian.C11"),
 }
-"""The claims under `replace`, and under other policies."""
+"""The claims about a rule, and about one that acts on the model's shape or mean beside real data."""
 
 NOT_CLOSED = "no map of finitely many moments describes this rule under this policy at finite n"
 
@@ -73,9 +73,8 @@ def claim_of(rule: Rule, loop: Loop) -> str | None:
     if isinstance(rule, Tilt):
         linear = rule.reward == LINEAR
         return "gaussian." + (("C8" if linear else "C5") if replacing else ("C6" if linear else "C7"))
-    if getattr(rule, "score", None) == TYPICALITY:
-        return "gaussian.S2"
-    return CLAIMS_OF[type(rule)][0 if replacing else 1]
+    beside_real = isinstance(loop.data, Fresh) and getattr(rule, "score", None) != TYPICALITY
+    return CLAIMS_OF[type(rule)][1 if beside_real else 0]
 
 
 def statistic(rule: Rule, loop: Loop, observable: str, generations: Sequence[int]) -> Statistic:

@@ -16,6 +16,7 @@ from random_recipes import random_recipe
 from jaxsim.agreement import Sample, Theory, agree, alarm_threshold, replicates_needed
 from jaxsim.tail import replicates_for_normal_tail
 from theory.loop import Replace, Unbiased
+from theory.optimal_weight import weights_in_time
 from theory.policy import (
     Accumulate,
     AccumulateSubsample,
@@ -71,7 +72,11 @@ contaminated = st.one_of(
     st.builds(Memory, counts, counts, st.integers(1, 3)),
     st.builds(Fresh, counts, counts, st.sampled_from(["stratified", "iid"])),
     st.builds(Fresh, counts, counts, weight=st.fractions(Fraction(1, 9), 1, max_denominator=9)),
-    st.builds(Fresh, counts, counts, weight=st.just("optimal-in-time")),
+    st.builds(
+        lambda real, synthetic: Fresh(real, synthetic, weight=weights_in_time(Fraction(real, synthetic), 12)),
+        counts,
+        counts,
+    ),
     st.builds(Fixed, counts, counts),
     st.builds(Web, st.integers(6, 9), counts, counts, st.sampled_from([None, 5])),
     st.builds(Peers, st.integers(1, 3), counts, counts),

@@ -10,6 +10,7 @@ from theory.affine_step import affine_step
 from theory.loop import Gaussian, Loop, LoopError, Replace, Sampler, UnavailableError
 from theory.loop_provenance import provenance, recipe_of, settings_of
 from theory.meal import Meal, Real, Recipe, Stored
+from theory.optimal_weight import weights_in_time
 from theory.policy import (
     Accumulate,
     AccumulateSubsample,
@@ -48,8 +49,11 @@ def at(policy, generation, **settings):
         (lambda: stationary(Fresh(3, 4, weight=0.3), 1).mean_square, 0.241107),
         (lambda: stationary(Fresh(2, 10, weight=0.6), 1).mean_square, 0.228972),
         (lambda: stationary(Memory(1, 4, 2), 1).mean_square, 0.286624),
-        (lambda: at(Fresh(4, 4, weight="optimal-in-time"), 4, estimator=WEIGHTED).mean_square, 0.154762),
-        (lambda: at(Fresh(4, 8, weight="optimal-in-time"), 5, estimator=WEIGHTED).mean_square, 0.125367),
+        (lambda: at(Fresh(4, 4, weight=weights_in_time(1, 4)), 4, estimator=WEIGHTED).mean_square, 0.154762),
+        (
+            lambda: at(Fresh(4, 8, weight=weights_in_time(0.5, 5)), 5, estimator=WEIGHTED).mean_square,
+            0.125367,
+        ),
         (lambda: at(Accumulate(2), 10).variance, 0.375657),
         (lambda: at(Accumulate(3), 10, estimator=UNBIASED).variance, 0.806134),
         (lambda: at(Accumulate(3), 10, estimator=UNBIASED).mean_square, 0.502791),

@@ -11,6 +11,7 @@ import sympy as sp
 from theory.loop import LoopError, Replace
 from theory.loop_file import from_mapping
 from theory.meal import Meal, Mixed, Moments, Pool, Real, RealSet, Sample, Stored, shifted
+from theory.optimal_weight import weights_in_time
 from theory.policy import (
     Accumulate,
     AccumulateSubsample,
@@ -36,7 +37,7 @@ POLICIES = [
     Fresh(2, 3),
     Fresh(2, 3, "iid"),
     Fresh(2, 3, weight=0.25),
-    Fresh(2, 3, weight="optimal-in-time"),
+    Fresh(2, 3, weight=weights_in_time(Fraction(2, 3), 10)),
     Fixed(4, 3),
     Web(5, 1, 3),
     Web(5, 1, 3, n=4),
@@ -117,13 +118,13 @@ def test_fresh_with_a_weight():
 
 
 def test_the_weight_that_is_optimal_in_time_begins_with_the_real_points_alone():
-    made = recipe(Fresh(4, 4, weight="optimal-in-time"))
+    made = recipe(Fresh(4, 4, weight=weights_in_time(1, 100)))
     assert made.at(1) == Meal((Real(4),), (1,))
     assert made.at(2) == Meal((Real(4), Sample(4, 1)), (Fraction(2, 3), Fraction(1, 3)))
     assert made.at(3).weights[0] == Fraction(5, 8)
-    assert float(made.at(100_000).weights[0]) == pytest.approx((5**0.5 - 1) / 2, rel=1e-15)
+    assert float(made.at(100).weights[0]) == pytest.approx((5**0.5 - 1) / 2, rel=1e-15)
     k = sp.Symbol("k", positive=True)
-    unequal = recipe(Fresh(k, 1, weight="optimal-in-time")).at(2).weights[0]
+    unequal = recipe(Fresh(k, 1, weight=weights_in_time(k, 2))).at(2).weights[0]
     assert sp.simplify(unequal - (1 + k) / (2 + k)) == 0
 
 
@@ -244,7 +245,7 @@ def test_nothing_is_read_that_is_older_than_promised(policy):
                 assert made.pooled or not isinstance(portion, Pool)
 
 
-@pytest.mark.parametrize("policy", [Accumulate(5), Web(5, 1, 2), Fresh(1, 3, weight="optimal-in-time")])
+@pytest.mark.parametrize("policy", [Accumulate(5), Web(5, 1, 2)])
 def test_a_hundred_thousand_generations_cost_nothing(policy):
     tracemalloc.start()
     made = recipe(policy)
@@ -354,7 +355,8 @@ def test_what_makes_no_sense_is_refused_in_one_sentence(make, reason):
         (Replace("7 - t"), 6, "at least 2"),
         (Fresh([2, 1], [3, 0]), 2, "at least 2 points"),
         (Fresh(2, 5, weight=[1.0]), 2, "ends before generation 2"),
-        (Fresh(2, 5, weight="optimal"), 1, "replaced by its number"),
+        (Fresh(2, 5, weight="optimal"), 1, "replaced by its numbers"),
+        (Fresh(2, 5, weight="optimal-in-time"), 1, "replaced by its numbers"),
         (Web(5, 1, 1, n="5*t**2"), 2, "web of 7 points"),
     ],
 )

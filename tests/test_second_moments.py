@@ -12,6 +12,7 @@ from exact_fits import ML, S0, UNBIASED, WEIGHTED, fits, stationary
 from theory.affine_step import affine_step
 from theory.loop import Replace
 from theory.meal import Meal, Real, Recipe, Sample, Stored
+from theory.optimal_weight import weights_in_time
 from theory.policy import (
     Fixed,
     Fresh,
@@ -177,7 +178,7 @@ def test_weights_optimal_in_time(n):
     fibonacci = [0, 1]
     while len(fibonacci) < 20:
         fibonacci.append(fibonacci[-1] + fibonacci[-2])
-    policy = Fresh(n, n, weight="optimal-in-time")
+    policy = Fresh(n, n, weight=weights_in_time(1, 9))
     for t, fit in enumerate(fits(policy, 9, estimator=WEIGHTED), 1):
         assert fit.mean_square == Fraction(fibonacci[2 * t - 1], fibonacci[2 * t]) * S0 / n
         assert fit.variance == S0

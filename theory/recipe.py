@@ -2,8 +2,8 @@
 
 Generation 1 eats as the conventions say: the same kind of meal as later with the source in the place of the
 models before it (`replace`, `fresh`, `memory`, `peers`, `window`), the first batch (`accumulate`,
-`accumulate-subsample`), the start of the `web`, the `fixed` set alone, the real points alone where the
-weight is optimal in time.
+`accumulate-subsample`), the start of the `web`, the `fixed` set alone, the real points alone where their
+weight is 1.
 """
 
 from __future__ import annotations
@@ -11,15 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from functools import cache
-from typing import Any
 
 from theory.counts import Count, Schedule, is_constant, points
 from theory.loop import LoopError, Number, Replace, is_symbolic
 from theory.meal import Draw, Meal, Mixed, Moments, Pool, Portion, Real, RealSet, Recipe, Sample, Stored
 from theory.policy import (
-    OPTIMAL,
-    OPTIMAL_IN_TIME,
     Accumulate,
     AccumulateSubsample,
     Fixed,
@@ -43,7 +39,7 @@ def recipe(policy: Policy, *, started: bool = False) -> Recipe:
     """What every generation eats under `policy`.
 
     Args:
-        policy: its weight a number, a tuple of numbers, or `optimal-in-time`.
+        policy: its weight a number, or a tuple of numbers (`theory.optimal_weight` turns words into them).
         started: whether model 0 differs from the source, so that its samples are synthetic.
     """
 
@@ -117,8 +113,8 @@ def _memory(policy: Memory, sample: _Draw) -> Recipe:
 
 
 def _fresh(policy: Fresh, sample: _Draw, started: bool) -> Recipe:
-    if policy.weight == OPTIMAL:
-        raise LoopError("data.weight", OPTIMAL, "it must be replaced by its number first")
+    if isinstance(policy.weight, str):
+        raise LoopError("data.weight", policy.weight, "it must be replaced by its numbers first")
 
     def counts(t: int) -> tuple[Count, Count]:
         found = points("real", policy.real, t), points("synthetic", policy.synthetic, t)
@@ -137,7 +133,7 @@ def _fresh(policy: Fresh, sample: _Draw, started: bool) -> Recipe:
         return (Mixed(total, share, t - 1, synthetic=started or t > 1),)
 
     def weighted(t: int, _: int) -> Meal:
-        w = _real_weight(policy, t)
+        w = exact(points("weight", policy.weight, t))
         if w == 1:
             return Meal(stratified(t)[:1], (w,))
         return Meal(stratified(t), (w, 1 - w))
@@ -146,42 +142,7 @@ def _fresh(policy: Fresh, sample: _Draw, started: bool) -> Recipe:
         draws = iid if policy.composition == "iid" else stratified
         return _stateless(draws, policy.real, policy.synthetic)
     steady = is_constant(policy.real) and is_constant(policy.synthetic)
-    return Recipe(weighted, constant=steady and not isinstance(policy.weight, tuple | str))
-
-
-def _real_weight(policy: Fresh, t: int) -> Any:
-    if policy.weight == OPTIMAL_IN_TIME:
-        if is_symbolic(policy.real + policy.synthetic):
-            return _symbolic_weight_in_time(policy.real / policy.synthetic, t)
-        return _weight_in_time(Fraction(policy.real, policy.synthetic), t)
-    return exact(points("weight", policy.weight, t))
-
-
-def _weight_in_time(ratio: Fraction, t: int) -> Fraction:
-    """The real weight that minimises the mean error of generation t when the variance is known.
-
-    w_1 = 1, w_{t+1} = (w_t + k) / (w_t + k + 1), k = real / synthetic: the gain of a Kalman filter whose
-    state is the mean of the source (own derivation). For k = 1 it is F_{2t-1} / F_{2t}, of Fibonacci's
-    numbers. Denominators are kept under 10^18: the weights decrease to a fixed point and stay there.
-    """
-    weights = _weights_in_time(ratio)
-    while len(weights) < t and (len(weights) < 2 or weights[-1] != weights[-2]):
-        grown = weights[-1] + ratio
-        weights.append((grown / (grown + 1)).limit_denominator(10**18))
-    return weights[min(t, len(weights)) - 1]
-
-
-@cache
-def _weights_in_time(ratio: Fraction) -> list[Fraction]:
-    """The weights found so far for this ratio."""
-    return [Fraction(1)]
-
-
-def _symbolic_weight_in_time(ratio: Number, t: int) -> Number:
-    weight = 1 + 0 * ratio
-    for _ in range(t - 1):
-        weight = ((weight + ratio) / (weight + ratio + 1)).cancel()
-    return weight
+    return Recipe(weighted, constant=steady and not isinstance(policy.weight, tuple))
 
 
 def _fixed(policy: Fixed, sample: _Draw) -> Recipe:

@@ -52,14 +52,16 @@ class Summary:
                 + 6 * d**2 * (p * p * b.second + q * q * a.second)
                 + 4 * d * (p * b.third - q * a.third),
             )
-        return Summary(n, *map(_beyond, merged))
+        # arithmetic on arrays without axes gives scalars
+        return Summary(np.asarray(n), *map(_beyond, map(np.asarray, merged)))
 
     def scaled(self, factor: np.ndarray | float, shift: np.ndarray | float = 0.0) -> "Summary":
         """The summary of shift + factor * (what was summarised)."""
         with np.errstate(all="ignore"):
             moments = (self.second, self.third, self.fourth)
             powers = (m * factor**k for k, m in enumerate(moments, start=2))
-            return Summary(self.count, *map(_beyond, (self.mean * factor + shift, *powers)))
+            moved = (self.mean * factor + shift, *powers)
+            return Summary(self.count, *map(_beyond, map(np.asarray, moved)))
 
     def statistics(self) -> np.ndarray:
         """The rows named in `STATISTICS`: central moments, the variance with divisor count - 1."""

@@ -422,6 +422,7 @@ def test_what_has_no_closed_form_says_so(source, data, estimator):
         (lambda: LinearLoop(Linear(2, 1.0, 1.0, shift=1.0), Replace(9)), "source.shift"),
         (lambda: LinearLoop(Linear(2, 1.0, 1.0), Fresh(9, 8, weight=0.5)), "data.synthetic"),
         (lambda: LinearLoop(Linear(2, 1.0, 1.0, "same"), Fresh(9, 8)), "data.weight"),
+        (lambda: LinearLoop(Linear(2, 1.0, 1.0), Fresh(9, 9, weight="optimal-in-time")), "data.weight"),
         (lambda: LinearLoop(Linear(2, 1.0, 1.0), Replace(9), sampler=Sampler(truncate=1.0)), "sampler"),
         (lambda: LinearLoop(Linear(2, 1.0, 1.0), Replace(9), start=Linear(3, 1.0, 1.0)), "start.dimension"),
         (

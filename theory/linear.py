@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from theory.counts import check_count, is_constant
 from theory.loop import Loop, LoopError, Number, Replace, Sampler, _positive, _real, is_symbolic
-from theory.policy import Accumulate, Fresh
+from theory.policy import OPTIMAL_IN_TIME, Accumulate, Fresh
 
 COVARIATES = ("fresh", "same")
 NOISES = ("known", "maximum-likelihood", "unbiased")
@@ -182,6 +182,8 @@ def check_linear(loop: LinearLoop) -> None:
 
 def _check_mixing(loop: LinearLoop) -> None:
     data = loop.data
+    if data.weight == OPTIMAL_IN_TIME:
+        raise LoopError("data.weight", data.weight, "it is not known for a linear source; 'optimal' is")
     if data.real != data.synthetic or not is_constant(data.real):
         raise LoopError(
             "data.synthetic", data.synthetic, "labels are mixed on the same covariates: as many as real"

@@ -59,7 +59,13 @@ def noise_variance(loop: LinearLoop, generations: Iterable[float]) -> Statistic:
     if missing:
         return unknown((len(wanted),), "none", None, missing)
     means = np.array([model[1] for model in _at(loop, wanted)])
-    return Statistic(means, np.full(len(wanted), nan), "exact", claim_of(loop))
+    known = loop.estimator.noise == "known"
+    return Statistic(
+        mean=means,
+        variance=np.full(len(wanted), 0.0 if known else nan),
+        status="exact",
+        claim=None if known else "gaussian.L4",
+    )
 
 
 def log_noise_variance(loop: LinearLoop, generations: Iterable[int]) -> Statistic:
@@ -133,11 +139,13 @@ def claim_of(loop: LinearLoop) -> str:
         return "gaussian.L10"
     if _fewest(loop) < source.dimension:
         return "gaussian.L6"
+    if estimator.noise != "known" and not isinstance(data, Fresh):
+        return "gaussian.L4"
     if isinstance(data, Accumulate):
         return "gaussian.L3" if fresh else "gaussian.L2"
     if isinstance(data, Fresh):
         return "gaussian.L5"
-    return "gaussian.L1" if estimator.noise == "known" else "gaussian.L4"
+    return "gaussian.L1"
 
 
 def _status(loop: LinearLoop) -> Status:

@@ -18,7 +18,7 @@ from theory.counts import points
 from theory.linear import Final, LeastSquares, LinearLoop
 from theory.linear_design import Design, least_squares, ridge
 from theory.loop import LoopError, Replace
-from theory.policy import OPTIMAL, OPTIMAL_IN_TIME, Accumulate, Fresh
+from theory.policy import OPTIMAL, Accumulate, Fresh
 from theory.regression_pooled import Blend, blend, iid_blend
 from theory.regression_step import (
     State,
@@ -79,6 +79,8 @@ def optimal_weight(loop: LinearLoop) -> float:
     source, n = loop.source, loop.data.real
     if not isinstance(loop.estimator, LeastSquares) or loop.estimator.noise != "known":
         raise LoopError("data.weight", loop.data.weight, "known for least squares with known noise only")
+    if loop.sampler.bias != 1:
+        raise LoopError("data.weight", loop.data.weight, "known for a sampler without bias only")
     if n >= source.dimension or source.covariates == "same":
         return GOLDEN
     if source.noise == 0:
@@ -91,8 +93,6 @@ def optimal_weight(loop: LinearLoop) -> float:
 def weight_at(loop: LinearLoop, t: int) -> float:
     """The weight of real labels in generation t."""
     weight = loop.data.weight
-    if weight == OPTIMAL_IN_TIME:
-        raise LoopError("data.weight", weight, "not known for a linear source; 'optimal' is")
     if weight == OPTIMAL:
         return optimal_weight(loop)
     return points("data.weight", weight, t)

@@ -32,7 +32,7 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th { text-align: left; font-weight: 600; color: var(--soft); white-space: nowrap; }
 th, td { padding: .55rem .8rem .55rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.statement { min-width: 22rem; }
-td.statement div { overflow-x: auto; max-width: 38rem; }
+td.statement div { overflow-x: auto; max-width: 30rem; }
 td.number { text-align: right; white-space: nowrap; }
 svg { fill: currentColor; }
 svg { vertical-align: middle; }

@@ -15,7 +15,8 @@ For c = 1 that is (sqrt(k^2 + 4k) - k) / 2, at k = 1 the inverse of the golden r
 
 In time, with the variance known to be s_0 and generation 1 fitted to the real points alone, each generation's
 best weight follows from the last one's, w_1 = 1, w_{t+1} = (w_t + k) / (w_t + k + 1): the gain of a Kalman
-filter whose state is the mean of the source. For k = 1 it is F_{2t-1} / F_{2t}, of Fibonacci's numbers; M_t = w_t s_0 / n_r under `weighted`.
+filter whose state is the mean of the source. For k = 1 it is F_{2t-1} / F_{2t}, of Fibonacci's numbers;
+M_t = w_t s_0 / n_r under `weighted`.
 """
 
 from __future__ import annotations

@@ -8,16 +8,18 @@ divisor; those of sigma and sigma^3 with the other) are recognised, and answered
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import sympy as sp
 from sympy.polys.fields import field
 
-from theory.closure import Monomial, Rows, Step, applied, closed, rows
+from theory.closure import Monomial, Step, applied, closed, rows
 from theory.fit_law import GaussianStep
 from theory.fits import divides_by_n, fit
+from theory.frozen import frozen
 from theory.loop import Loop
 from theory.solution import ExponentialPolynomial, solve
 from theory.truncation import SymmetricStep
@@ -72,8 +74,8 @@ class Solved(NamedTuple):
         solution: functions of t, or of t - 1 where the first fit differs.
     """
 
-    matrix: Rows
-    solution: dict[Monomial, ExponentialPolynomial]
+    matrix: Mapping[Monomial, Mapping[Monomial, Any]]
+    solution: Mapping[Monomial, ExponentialPolynomial]
 
 
 @cache
@@ -85,7 +87,8 @@ def solved(kind: Kind, monomials: tuple[Monomial, ...]) -> Solved:
     if kind.late:
         values = applied(rows(family, step(Kind(kind.maximum_likelihood), _G["half_real"])), values)
     matrix = rows(family, later)
-    return Solved(matrix, solve(matrix, values))
+    solution = {x: ExponentialPolynomial(MappingProxyType(f.terms)) for x, f in solve(matrix, values).items()}
+    return Solved(frozen(matrix), MappingProxyType(solution))
 
 
 def step(kind: Kind, half: Any = _G["half"]) -> Step:

@@ -10,7 +10,7 @@ division by zero.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from math import comb
@@ -27,7 +27,7 @@ class ExponentialPolynomial:
         terms: the coefficients of each rate.
     """
 
-    terms: dict[Any, tuple]
+    terms: Mapping[Any, tuple]
 
     def __add__(self, other: ExponentialPolynomial) -> ExponentialPolynomial:
         total = dict(self.terms)

@@ -23,7 +23,7 @@ with log det come from nu + 2 theta as in `theory.wishart_recursion`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import cache
 from math import comb
@@ -32,6 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.fits import Fit
+from theory.frozen import frozen
 from theory.wishart_fits import Path
 from theory.wishart_kl import central_moments, log_det_cumulants, whitened
 from theory.wishart_moments import Spectrum, arithmetic
@@ -72,7 +73,7 @@ def _state(words: tuple[str, ...]) -> State:
 
 
 @cache
-def pairing(state: State) -> dict[State, dict[int, int]]:
+def pairing(state: State) -> Mapping[State, Mapping[int, int]]:
     """A row of T_k: E of the state over W, {state: {power of nu: integer}}."""
     traces, chains = state
     row: dict[State, dict[int, int]] = {}
@@ -81,7 +82,7 @@ def pairing(state: State) -> dict[State, dict[int, int]]:
         into = row.setdefault(_state(end), {})
         for (power, _), integer in coefficient.items():
             into[power] = into.get(power, 0) + integer
-    return row
+    return frozen(row)
 
 
 def diffusion(state: State) -> Iterator[tuple[State, int, bool]]:

@@ -58,7 +58,10 @@ def spectrum(d: int, n: int, nearest: float) -> tuple[Array, Array]:
         signed = np.vstack([signed, np.ones(len(u))])
     inverse = np.linalg.inv(matrix)
     density = np.einsum("iu,iu->u", psi, inverse.T[:d] @ signed)
-    return u**2, density * du
+    nodes, mass = u**2, density * du
+    for array in (nodes, mass):
+        array.setflags(write=False)
+    return nodes, mass
 
 
 def _panels(d: int, n: int, nearest: float) -> Array:

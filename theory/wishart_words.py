@@ -23,12 +23,14 @@ Sigma b and the like.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+
+from theory.frozen import frozen
 
 Monomial = tuple[str, ...]
 """Words, each standing for its trace, sorted."""
-Polynomial = dict[Monomial, Counter]
+Polynomial = Mapping[Monomial, Mapping[tuple[int, int], int]]
 """Monomials before the fit, each with its coefficient: {(power of nu, power of w): integer}."""
 
 
@@ -83,14 +85,14 @@ def expectation(words: Monomial) -> Polynomial:
     """E of a monomial over S given Sigma; other letters are constants."""
     index = next((i for i, word in enumerate(words) if "S" in word), None)
     if index is None:
-        return {words: Counter({(0, 0): 1})}
-    total: Polynomial = {}
+        return frozen({words: {(0, 0): 1}})
+    total: dict[Monomial, Counter[tuple[int, int]]] = {}
     for term, power in _removals(words, index):
         for end, coefficient in expectation(term).items():
             into = total.setdefault(end, Counter())
             for (nu, w), integer in coefficient.items():
                 into[nu + power, w] += integer
-    return total
+    return frozen(total)
 
 
 @cache
@@ -99,13 +101,13 @@ def one_step(words: Monomial) -> Polynomial:
 
     The scale is s_t to the number of letters s in `words`.
     """
-    total: Polynomial = {}
+    total: dict[Monomial, Counter[tuple[int, int]]] = {}
     for term, w in _spread("\n".join(words).replace("s", "S")):
         for end, coefficient in expectation(monomial(*term.split("\n"))).items():
             into = total.setdefault(end, Counter())
             for (nu, _), integer in coefficient.items():
                 into[nu, w] += integer
-    return total
+    return frozen(total)
 
 
 def _spread(text: str) -> Iterator[tuple[str, int]]:

@@ -113,12 +113,12 @@ def grid(sweep: Sweep, resolve: Resolve | None = None) -> Grid:
         if key not in known:
             known[key] = _names(sweep, loop)
             cost = max(cost, _cost(sweep, loop))
-        for name in known[key]:
-            own = trailing(name, loop)
-            shapes[name] = tuple(map(max, zip(shapes.get(name, own), own, strict=True)))
         kinds.add(source.is_scalar)
         if len(kinds) > 1:
             raise LoopError("sweep", None, "a grid cannot mix sources on the line with vectors")
+        for name in known[key]:
+            own = trailing(name, loop)
+            shapes[name] = tuple(map(max, shapes.get(name, own), own))
         hashes.update(loop_hash(loop).to_bytes(8, "big"))
     names = tuple(shapes)
     for name, _ in sweep.histograms:

@@ -5,10 +5,12 @@ a few writers put results on the disk meanwhile. A unit's numbers depend on noth
 replicates and what is measured, so they are the same whoever computes it, and when.
 """
 
+import contextlib
+import signal
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -145,26 +147,19 @@ class _Run:
         self.failure: BaseException | None = None
 
     def go(self) -> Progress:
-        interrupted = False
-        with ThreadPoolExecutor(WRITERS, "writer") as writers:
+        with _held_back(self.stop) as interrupted, ThreadPoolExecutor(WRITERS, "writer") as writers:
             threads = [
                 threading.Thread(target=self.work_on, args=(share, writers), daemon=True)
                 for share in self.shares
             ]
             for thread in threads:
                 thread.start()
-            while any(thread.is_alive() for thread in threads):
-                try:
-                    for thread in threads:
-                        thread.join(0.05)
-                except KeyboardInterrupt:
-                    if interrupted:
-                        raise
-                    interrupted = True
-                    self.stop.set()
+            for thread in threads:
+                while thread.is_alive():
+                    thread.join(0.05)
         if self.failure is not None:
             raise self.failure
-        if interrupted:
+        if interrupted.is_set():
             raise KeyboardInterrupt
         return self.state()
 
@@ -222,3 +217,25 @@ class _Run:
         with self.lock:
             self.failure = self.failure or error
         self.stop.set()
+
+
+@contextlib.contextmanager
+def _held_back(stop: threading.Event) -> Generator[threading.Event]:
+    """Let the first Ctrl-C set `stop` and the event this gives, and only the second one interrupt."""
+    interrupted = threading.Event()
+
+    def handle(number: int, frame: Any) -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        interrupted.set()
+        stop.set()
+
+    ours = threading.current_thread() is threading.main_thread()
+    ours = ours and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if ours:
+        signal.signal(signal.SIGINT, handle)
+    try:
+        yield interrupted
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)

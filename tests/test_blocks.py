@@ -17,6 +17,7 @@ RUNS = {
     "space": (SPACE, "exact", 5 * 512 + 3),
     "truncated space": (SPACE.with_(sampler=Sampler(truncate=1.0)), "literal", 600),
 }
+NAMES = [pytest.param(name, marks=[pytest.mark.slow] if "truncated" in name else []) for name in RUNS]
 
 
 def identical(first, second):
@@ -25,7 +26,7 @@ def identical(first, second):
         np.testing.assert_array_equal(first[name].values, second[name].values, err_msg=name)
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", NAMES)
 def test_devices_do_not_change_a_bit(name):
     loop, engine, seeds = RUNS[name]
     names = ["mean_error", "variance", "mean_error_squared"]
@@ -44,7 +45,7 @@ def test_the_split_into_calls_does_not_change_a_bit(monkeypatch):
     assert done == [(k * 1024, 6145) for k in (2, 4, 6)] + [(6145, 6145)]
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", NAMES)
 def test_replicates_do_not_depend_on_their_number(name):
     loop, engine, _ = RUNS[name]
     names = ["mean_error", "variance"]
@@ -55,7 +56,7 @@ def test_replicates_do_not_depend_on_their_number(name):
     assert len(np.unique(many.variance.values.reshape(1030, -1)[:, 0])) > 1000
 
 
-@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_longer_run_extends_a_shorter_one(name):
     loop, engine, _ = RUNS[name]
     names = ["mean_error", "variance"]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from theory.generations import whole
 from theory.loop import Loop, LoopError
 from theory.mean_law import mean_laws
 from theory.variance_law import LogVarianceLaw
@@ -66,15 +67,20 @@ def quantile(loop: Loop, observable: str, generation: ArrayLike, p: ArrayLike) -
 def _each(loop: Loop, observable: str, generation: ArrayLike, argument: NDArray, method: str) -> Any:
     if observable not in OBSERVABLES:
         raise NoLawError("observable", observable, f"its law is not known; known: {', '.join(OBSERVABLES)}")
-    generations = np.asarray(generation)
-    if generations.size == 0 or generations.dtype.kind not in "iu" or generations.min() < 1:
-        raise LoopError("generation", generations.tolist(), "generations are whole numbers of at least 1")
-    whole = walk(loop, int(generations.max()))
-    wanted = [int(g) for g in generations.ravel()]
+    shape, wanted = _wanted(generation)
+    longest = walk(loop, max(wanted))
     if observable == "mean_error":
-        laws = mean_laws(whole, wanted)
+        laws = mean_laws(longest, wanted)
     else:
-        laws = {g: LogVarianceLaw(whole.until(g)) for g in set(wanted)}
+        laws = {g: LogVarianceLaw(longest.until(g)) for g in set(wanted)}
     values = np.stack([getattr(laws[g], method)(argument) for g in wanted])
-    values = values.reshape(generations.shape + argument.shape)
+    values = values.reshape(shape + argument.shape)
     return values if values.ndim else float(values)
+
+
+def _wanted(generation: ArrayLike) -> tuple[tuple[int, ...], list[int]]:
+    """The axes of the generations, and each of them in order."""
+    generations = np.array(generation, object)
+    if generations.size == 0:
+        raise LoopError("generation", [], "at least one is needed")
+    return generations.shape, [int(whole(g)) for g in generations.ravel()]

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import reduce
-from itertools import pairwise
 
 import numpy as np
 import xarray as xr
@@ -14,32 +13,19 @@ import xarray as xr
 from theory import observable as vocabulary
 from theory.expression import Expression
 from theory.fits import divides_by_n, models, require_replace, sizes
+from theory.generations import increasing
 from theory.limits import limits, threshold
 from theory.line import statistics
-from theory.loop import Loop, LoopError, Replace, require_numbers, sample_sizes
+from theory.loop import Loop, Replace, require_numbers
 from theory.result import Statistic
 
 STATISTICS = ("mean", "variance")
 
 
-class NoClosedFormError(ValueError):
-    """An observable asked for by name that has no finite closed form."""
-
-    def __init__(self, observable: str, reason: str):
-        super().__init__(observable, reason)
-        self.observable, self.reason = observable, reason
-
-    def __str__(self) -> str:
-        return f"{self.observable} has no closed form: {self.reason}"
-
-
-def available(loop: Loop, last: float = 1) -> tuple[str, ...]:
+def available(loop: Loop) -> tuple[str, ...]:
     """The names of everything measured on this loop, first passages included."""
-    if models(loop)[0].is_scalar:
-        return vocabulary.LINE + vocabulary.PASSAGES
-    degenerate = min(_sizes(loop, last)) <= models(loop)[0].dimension
-    absent = "log_det" if degenerate else "log_pseudo_det"
-    return tuple(name for name in vocabulary.SPACE if name != absent) + vocabulary.PASSAGES
+    models(loop)
+    return vocabulary.available(loop) + vocabulary.PASSAGES
 
 
 def predict(
@@ -50,7 +36,7 @@ def predict(
     Args:
         loop: numbers throughout.
         generations: one or several, at least 1; may hold inf, for the limits.
-        observables: names; all that exist for this loop if None.
+        observables: a list of names; all that exist for this loop if None.
 
     Returns:
         One variable per observable, dims ("statistic", "generation", trailing axes); nan where not known.
@@ -59,12 +45,10 @@ def predict(
     Raises:
         LoopError: on a generation below 1, an observable that does not exist here, a list of sizes too short.
     """
-    wanted = _generations(generations)
+    wanted = increasing(generations, limit=True)
     _check(loop)
     loop = _settled(loop)
-    names = available(loop, max((g for g in wanted if g < math.inf), default=1))
-    if observables is not None:
-        names = tuple(dict.fromkeys(_known(loop, name, names) for name in observables))
+    names = vocabulary.chosen(observables, available(loop))
     measured = [name for name in names if name not in vocabulary.PASSAGES]
     statistic = _statistics(loop, measured, wanted)
     dataset = xr.Dataset(coords={"statistic": list(STATISTICS), "generation": np.array(wanted, dtype=float)})
@@ -89,9 +73,9 @@ def central_moments(loop: Loop, observable: str, generations: Iterable[float]) -
 
     nan where theory does not know them, inf where they are infinite; then generation, then trailing axes.
     """
-    wanted = [int(g) for g in _generations(generations)]
+    wanted = increasing(generations)
     _check(loop)
-    _known(loop, observable, available(loop, wanted[-1]))
+    vocabulary.chosen([observable], available(loop))
     return _statistics(loop, [observable], wanted, highest=4)[observable].central_moments()
 
 
@@ -132,18 +116,6 @@ def _passage(loop: Loop, name: str) -> Statistic:
     return mean_half_life(loop)
 
 
-def _generations(generations: float | Iterable[float]) -> list[float]:
-    wanted = list(generations) if isinstance(generations, Iterable) else [generations]
-    if not wanted:
-        raise LoopError("generation", [], "at least one is needed")
-    for g in wanted:
-        if not g >= 1 or (g < math.inf and g != int(g)):
-            raise LoopError("generation", g, "a whole number of at least 1 is needed, or inf")
-    if any(later <= earlier for earlier, later in pairwise(wanted)):
-        raise LoopError("generation", wanted, "they must increase")
-    return [float(g) if math.isinf(g) else int(g) for g in wanted]
-
-
 def _check(loop: Loop) -> None:
     models(loop)
     require_replace(loop)
@@ -157,14 +129,3 @@ def _settled(loop: Loop) -> Loop:
     if not isinstance(n, Expression) or n.fold(True, lambda _: False, lambda _, *parts: any(parts)):
         return loop
     return loop.with_(data=Replace(n.at(1)))
-
-
-def _known(loop: Loop, name: str, names: Sequence[str]) -> str:
-    if name not in names:
-        raise LoopError("observable", name, f"not measured on this loop; there are: {', '.join(names)}")
-    return name
-
-
-def _sizes(loop: Loop, last: float) -> Sequence[int]:
-    n = sizes(loop)
-    return (n,) if isinstance(n, int) else sample_sizes(n, int(last))

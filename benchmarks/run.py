@@ -23,7 +23,7 @@ def main() -> None:
     found = {"machine": machine()}
     print(", ".join(f"{name} {value}" for name, value in found["machine"].items()))
     for name, benchmark in BENCHMARKS.items():
-        print(f"\n{name}: {benchmark.__doc__.splitlines()[0]}")
+        print(f"\n{name}: {(benchmark.__doc__ or name).splitlines()[0]}")
         found[name] = {key: float(f"{value:.4g}") for key, value in benchmark.measure().items()}
         for key, value in found[name].items():
             print(f"  {key:<45}{value:>14,.4g}")

@@ -14,7 +14,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Complex, Float
 
-from jaxsim.schedule import Schedule
+from jaxsim.schedule import Schedule, gaussians
 from theory.loop import Loop
 
 State = Complex[Array, "*replicates"]
@@ -61,7 +61,7 @@ def parameters(loop: Loop, plan: Schedule, dtype: Any) -> tuple[Fixed, Step]:
     """The arguments of the compiled program."""
     from scipy.special import erf
 
-    source, start = loop.source, loop.first_model
+    source, start = gaussians(loop)
     scale = np.sqrt(source.variance)
     ratio = np.sqrt(start.variance / source.variance)
     cut = loop.sampler.truncate
@@ -130,6 +130,7 @@ def observe(name: str, fixed: Fixed, log_variance: Array, state: State) -> Array
 
 def unit(name: str, loop: Loop, plan: Schedule) -> tuple[np.ndarray, float]:
     """(shift [1 + generation], factor): an observable is shift_g + factor * (what `observe` gives)."""
+    source, start = gaussians(loop)
     if name == "log_variance":
-        return np.log(loop.first_model.variance) + plan.drift, 1.0
-    return np.zeros(len(plan.drift)), float(loop.source.variance) ** (OBSERVABLES[name][1] / 2)
+        return np.log(start.variance) + plan.drift, 1.0
+    return np.zeros(len(plan.drift)), float(source.variance) ** (OBSERVABLES[name][1] / 2)

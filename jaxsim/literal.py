@@ -39,7 +39,7 @@ def line_step(
         if truncating:
             cut = (truncated_normal(word, fixed.mass) for word in words)
             z = tuple(jnp.where(step.truncated, c, free) for c, free in zip(cut, z, strict=True))
-        return *z, 2 * pair + 1 < step.size
+        return z[0], z[1], 2 * pair + 1 < step.size
 
     def add(pair: Array, sums: Array) -> Array:
         """Add the deviations from the first two samples' mean; and their squares, as the imaginary part."""

@@ -13,7 +13,7 @@ from jax.sharding import PartitionSpec as P
 
 from jaxsim import blocks, summary
 from jaxsim.random import generation_key, stream_key
-from jaxsim.schedule import require_numbers, schedule
+from jaxsim.schedule import gaussians, require_numbers, schedule
 from jaxsim.setting import (
     Engine,
     Precision,
@@ -72,17 +72,17 @@ def first_passage(
     if isinstance(max_generations, bool) or not isinstance(max_generations, int) or max_generations < 1:
         raise LoopError("max_generations", max_generations, "a whole number of at least 1 is needed")
     require_numbers(loop)
-    if not loop.source.is_scalar:
-        raise LoopError("source.mean", loop.source.mean, "a first passage is for a source on the line")
+    source, _ = gaussians(loop)
+    if not source.is_scalar:
+        raise LoopError("source.mean", source.mean, "a first passage is for a source on the line")
     devices = chosen_devices(devices)
     walk = _Walk(loop, engine, seed, max_generations, precision, devices)
-    total, censored = None, 0
+    total, censored = summary.of(np.zeros(0)), 0
     for begin in range(0, seeds, BATCH * len(devices) * walk.block):
         count = min(seeds - begin, BATCH * len(devices) * walk.block)
         times = walk(begin, count)
         censored += int((times == 0).sum())
-        found = summary.of(times[times > 0].astype(float))
-        total = found if total is None else total + found
+        total = total + summary.of(times[times > 0].astype(float))
         if progress is not None:
             progress(begin + count, seeds)
     statistics = total.statistics()
@@ -185,5 +185,5 @@ def _program(kernel: blocks.Kernel, devices: tuple[jax.Device, ...]) -> Callable
 
     mesh = jax.make_mesh((len(devices),), ("device",), (jax.sharding.AxisType.Auto,), devices=devices)
     split = P("device")
-    specs = {"in_specs": (P(), split, split, split), "out_specs": split}
-    return jax.jit(jax.shard_map(local, mesh=mesh, check_vma=False, **specs))
+    inputs = (P(), split, split, split)
+    return jax.jit(jax.shard_map(local, mesh=mesh, in_specs=inputs, out_specs=split, check_vma=False))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxsim import chi_square
-from theory.loop import Gaussian, Loop, LoopError, sample_sizes
+from theory.loop import Gaussian, Loop, LoopError, is_symbolic, sample_sizes
 
 
 class Schedule(NamedTuple):
@@ -53,8 +53,9 @@ def schedule(loop: Loop, generations: int) -> Schedule:
     factor = np.where(biased, loop.sampler.bias if temperature is None else temperature, 1.0)
     truncated = biased & (loop.sampler.truncate is not None)
 
-    axes = () if loop.source.is_scalar else (loop.source.dimension,)
-    component = np.arange(loop.source.dimension).reshape(axes)
+    source, _ = gaussians(loop)
+    axes = () if source.is_scalar else (source.dimension,)
+    component = np.arange(source.dimension).reshape(axes)
     spread = sizes.reshape(-1, *(1 for _ in axes)) - 1 - component
     alive = np.minimum.accumulate(spread, axis=0) > 0
     degrees = np.where(alive, spread, 0)
@@ -89,22 +90,28 @@ def mean_vector(model: Gaussian) -> np.ndarray:
     return np.broadcast_to(np.asarray(model.mean, float), (model.dimension,))
 
 
+def gaussians(loop: Loop) -> tuple[Gaussian, Gaussian]:
+    """The source and model 0.
+
+    Raises:
+        LoopError: if they are not Gaussian.
+    """
+    source, first = loop.source, loop.first_model
+    if not (isinstance(source, Gaussian) and isinstance(first, Gaussian)):
+        raise LoopError(
+            "source.family", source.family, "replace it by the Gaussian that matches it (models.datasets)"
+        )
+    return source, first
+
+
 def require_numbers(loop: Loop) -> None:
     """Refuse what cannot be simulated as it stands: data sets by name, and symbols.
 
     Raises:
         LoopError: with one sentence.
     """
-    from theory.loop import is_symbolic
-
-    if not isinstance(loop.source, Gaussian):
-        raise LoopError(
-            "source.family",
-            loop.source.family,
-            "replace it by the Gaussian that matches it (models.datasets)",
-        )
     values = {"data.n": loop.data.n, "sampler.bias": loop.sampler.bias}
-    for table, model in (("source", loop.source), ("start", loop.first_model)):
+    for table, model in zip(("source", "start"), gaussians(loop), strict=True):
         values |= {f"{table}.mean": model.mean, f"{table}.variance": model.variance}
     for key, value in values.items():
         if any(is_symbolic(item) for item in _flat(value)):

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from jaxsim import blocks, exact, line, literal, space
-from jaxsim.schedule import Schedule
+from jaxsim.schedule import Schedule, gaussians
 from theory.loop import Loop, LoopError
 from theory.loop_file import to_json
 from theory.observable import LINE
@@ -59,7 +59,7 @@ def prepare(loop: Loop, plan: Schedule, engine: Engine, dtype: np.dtype) -> Sett
         raise LoopError(
             "data.n", int(plan.sizes.max()), f"the literal engine draws every sample, up to {LARGEST_LITERAL}"
         )
-    family = line if loop.source.is_scalar else space
+    family: Any = line if gaussians(loop)[0].is_scalar else space
     fixed, steps = family.parameters(loop, plan, dtype)
     step = _STEPS[family, engine, bool(plan.truncated.any())]
     observe = _observe_line if family is line else space.observe
@@ -73,7 +73,7 @@ def _observe_line(name: str, fixed: Any, step: Any, state: Any) -> Any:
 
 
 # one object each, so that compiled programs are found again
-_STEPS = {
+_STEPS: dict[tuple[Any, str, bool], Callable] = {
     (line, "exact", False): exact.line_step,
     (space, "exact", False): exact.space_step,
     (line, "literal", False): partial(literal.line_step, truncating=False),
@@ -85,9 +85,10 @@ _STEPS = {
 
 def _block(loop: Loop) -> int:
     """Replicates a block: enough to fill vector instructions, few enough to stay in the cache."""
-    if loop.source.is_scalar:
+    source, _ = gaussians(loop)
+    if source.is_scalar:
         return 1024
-    fitting = 2**16 // loop.source.dimension**2
+    fitting = 2**16 // source.dimension**2
     return int(np.clip(2 ** max(fitting, 1).bit_length() // 2, 8, 512))
 
 
@@ -110,7 +111,7 @@ def chosen_precision(loop: Loop, plan: Schedule, engine: str) -> Precision:
     # by the first size alone: a longer run must extend a shorter one to the last bit
     large = plan.sizes[0] > LARGEST_SINGLE
     # a Cholesky factor of a sampled scatter matrix squares its condition number
-    squared = engine == "literal" and not loop.source.is_scalar
+    squared = engine == "literal" and not gaussians(loop)[0].is_scalar
     return "float64" if large or squared else "float32"
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from jaxtyping import Array, Float
 from scipy.special import erf
 
-from jaxsim.schedule import Schedule, covariance, mean_vector
+from jaxsim.schedule import Schedule, covariance, gaussians, mean_vector
 from jaxsim.triangular import singular_values, solve_unit_lower, trapezoid
 from theory.loop import Loop
 from theory.observable import SPACE
@@ -98,14 +98,16 @@ class State(NamedTuple):
 
 def length(loop: Loop) -> float:
     """The unit of length: the root of the source's mean variance."""
-    return float(np.sqrt(np.trace(covariance(loop.source)) / loop.source.dimension))
+    source, _ = gaussians(loop)
+    return float(np.sqrt(np.trace(covariance(source)) / source.dimension))
 
 
 def parameters(loop: Loop, plan: Schedule, dtype: Any) -> tuple[Fixed, Step]:
     """The arguments of the compiled program."""
     unit, cut = length(loop), loop.sampler.truncate
-    source, first = (np.linalg.cholesky(covariance(m)) / unit for m in (loop.source, loop.first_model))
-    offset = (mean_vector(loop.first_model) - mean_vector(loop.source)) / unit
+    origin, beginning = gaussians(loop)
+    source, first = (np.linalg.cholesky(covariance(model)) / unit for model in (origin, beginning))
+    offset = (mean_vector(beginning) - mean_vector(origin)) / unit
     fixed = Fixed(
         factor=first,
         source=source,
@@ -187,7 +189,7 @@ def unit(name: str, loop: Loop, plan: Schedule) -> tuple[np.ndarray, float]:
     if name == "lyapunov":
         return plan.drift / np.maximum(generations, 1)[:, None], 1.0
     if name == "log_det":
-        return np.linalg.slogdet(covariance(loop.first_model))[1] + plan.drift.sum(-1), 1.0
+        return np.linalg.slogdet(covariance(gaussians(loop)[1]))[1] + plan.drift.sum(-1), 1.0
     if name == "log_pseudo_det":
         alive = np.concatenate([np.ones_like(plan.alive[:1]), plan.alive])
         return (np.where(alive, plan.drift + 2 * np.log(length(loop)), 0)).sum(-1), 1.0

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from autophagy.comparison import Comparison
     from theory.moments import Derivation
+    from theory.sweep import Sweep
 
 
 def load(loop: str | os.PathLike[str] | Mapping[str, Any], settings: Sequence[str] = ()) -> Loop:
@@ -89,6 +90,33 @@ def derive(loop: Loop) -> Derivation:
     from theory import moments
 
     return moments.derive(resolved(loop))
+
+
+def sweep(
+    plan: str | os.PathLike[str] | Mapping[str, Any] | Sweep, store: str | None = None, **options: Any
+) -> xr.Dataset:
+    """Run a grid of loops, or what is not done of it.
+
+    Args:
+        plan: a sweep file, an inline JSON object, nested mappings, or what `grid` gives.
+        store: a folder, or a URL such as s3://bucket/name; None keeps nothing.
+        **options: of `jaxsim.sweep.run`.
+    """
+    from jaxsim.sweep import sweep as run_sweep
+    from theory import sweep_file
+
+    if isinstance(plan, Mapping):
+        plan = sweep_file.from_mapping(dict(plan))
+    elif isinstance(plan, str | os.PathLike):
+        plan = sweep_file.load(os.fspath(plan))
+    return run_sweep(plan, store, resolve=resolved, **options)
+
+
+def read_sweep(store: str | os.PathLike[str]) -> xr.Dataset:
+    """What is done so far of the sweep in a store; see `jaxsim.gather.read`."""
+    from jaxsim.gather import read
+
+    return read(os.fspath(store))
 
 
 def resolved(loop: Loop) -> Loop:

@@ -27,7 +27,7 @@ from jaxsim.store import Store, StoreError, create, exists
 from theory.loop import LoopError
 from theory.sweep import Sweep
 
-WRITERS = 4
+WRITERS = 8
 WAITING = 8  # units in memory that are not on the disk yet, at most
 
 

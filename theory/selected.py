@@ -54,11 +54,11 @@ from theory.selection import (
     check_dimension,
 )
 
-CLAIMS_OF: dict[type, tuple[str, str | None]] = {
+CLAIMS_OF: dict[type, tuple[str, str]] = {
     TopFraction: ("gaussian.C2", "gaussian.C14"),
     BestOf: ("gaussian.C3", "gaussian.C14"),
-    BradleyTerry: ("gaussian.C12", None),
-    Verifier: ("gaussian.V1", None),
+    BradleyTerry: ("gaussian.C12", "gaussian.C12"),
+    Verifier: ("gaussian.V1", "gaussian.V1"),
     Detector: ("gaussian.C10", "gaussian.C10"),
     Correction: ("gaussian.C11", "gaussian.C11"),
 }
@@ -67,7 +67,7 @@ CLAIMS_OF: dict[type, tuple[str, str | None]] = {
 NOT_CLOSED = "no map of finitely many moments describes this rule under this policy at finite n"
 
 
-def claim_of(rule: Rule, loop: Loop) -> str | None:
+def claim_of(rule: Rule, loop: Loop) -> str:
     """The id of the entry behind a prediction."""
     replacing = isinstance(loop.data, Replace)
     if isinstance(rule, Tilt):

@@ -133,7 +133,7 @@ def _roots(
 def _sum(values: np.ndarray, rise: float, fall: float) -> float:
     """The trapezoidal sum of what grows as s^rise below the grid and falls as s^fall above it."""
     below = values[0] / math.expm1(rise * STEP)
-    above = values[-1] / math.expm1(-fall * STEP)
+    above = values[-1] / math.expm1(min(-fall * STEP, 700.0))
     return float(values.sum() + below + above)
 
 

@@ -20,7 +20,7 @@ from theory.gaussian_claims import GAUSSIAN_LINE
 from theory.limits import limits
 from theory.line import statistics
 from theory.loop import Gaussian, Images, Loop, LoopError, MaximumLikelihood, Replace, Sampler, Unbiased
-from theory.observable import LINE
+from theory.observable import LINE, SPACE
 from theory.precision import context, gaussian_step, truncated_step
 from theory.predict import central_moments, predict
 from theory.truncation import truncated_moments
@@ -306,6 +306,37 @@ def test_schedules_have_a_limit_only_as_expressions():
     squares = predict(loop("4 * t ** 2"), [200, math.inf], ["variance", "mean_variance_product"])
     assert squares["variance"].values[0, 1] == pytest.approx(2 / math.pi)  # sin(x)/x, x = pi/2 (R13)
     assert squares["variance"].values[0, 0] == pytest.approx(0.637414, abs=5e-7)
+
+
+@pytest.mark.parametrize(
+    ("subject", "names"),
+    [
+        (
+            Loop(Gaussian(0.0, 1e300), Replace(10), MLE),
+            {"mean_error_fourth", "variance_squared", "mean_variance_product"},
+        ),
+        (
+            Loop(Gaussian([0.0, 0.0], 1e300), Replace(10), MLE),
+            {"mean_error_fourth", "trace_of_square", "square_of_trace"},
+        ),
+    ],
+)
+def test_what_no_float_can_hold_is_not_called_exact(subject, names):
+    data = predict(subject, 3, set(LINE if subject.source.is_scalar else SPACE) - {"log_pseudo_det"})
+    for name, variable in data.data_vars.items():
+        assert (variable.attrs["status"] == "infinite") == (name in names), name
+        assert np.isinf(variable.values[0]).any() == (name in names), name
+        assert not np.isnan(variable.values[0]).any() or "reason" in variable.attrs, name
+        if name in names:
+            assert "largest float" in variable.attrs["reason"]
+
+
+def test_a_limit_no_float_can_hold_is_not_called_exact():
+    limit = predict(Loop(Gaussian(0.0, 1e300), Replace(10), MLE), math.inf, ["mean_error_fourth"])
+    assert limit["mean_error_fourth"].attrs["status"] == "infinite"
+    truly = predict(Loop(Gaussian(0.0, 1e300), Replace(10), UNB), math.inf, ["mean_error_fourth"])
+    assert truly["mean_error_fourth"].attrs["status"] == "exact"
+    assert truly["mean_error_fourth"].values[0] == math.inf
 
 
 @pytest.mark.parametrize("generations", [0, -1, 2.5, [], [3, 3], [5, 2], math.nan])

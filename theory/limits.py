@@ -19,7 +19,6 @@ from theory.fits import Fit, constant_size, fit, is_synthetic, sizes
 from theory.line import (
     FORMS,
     NOT_POLYNOMIAL,
-    central,
     claim,
     expectation,
     in_units,
@@ -28,7 +27,7 @@ from theory.line import (
 )
 from theory.loop import Loop, LoopError
 from theory.precision import GUARD, context, gaussian_step, lost, step
-from theory.result import Statistic, unknown
+from theory.result import TOO_LARGE, Statistic, central, unknown
 from theory.solution import ExponentialPolynomial, solve
 
 COLLAPSED = {
@@ -101,6 +100,8 @@ def _limit(loop: Loop, name: str, sure: float | None) -> Statistic:
     moments = [_dominant(terms) for terms in _central_terms(loop, name)]
     mean, variance = in_units(loop, name, moments) + [np.inf] * (2 - len(moments))
     status, reason = ("exact", None) if moments else ("infinite", why_infinite(loop, 1))
+    if moments and moments[0].is_finite() and np.isinf(mean):
+        status, reason = "infinite", TOO_LARGE
     return Statistic(
         mean=np.array([mean]),
         variance=np.array([variance]),

@@ -19,7 +19,7 @@ from theory.evolution import expectations, needed_digits
 from theory.fits import constant_size, models, sizes
 from theory.loop import Loop, sample_sizes
 from theory.precision import context, log, lost
-from theory.result import Statistic, unknown
+from theory.result import TOO_LARGE, Statistic, central, unknown
 
 
 class Form(NamedTuple):
@@ -118,20 +118,6 @@ def expectation(polynomial: Polynomial, values: Polynomial) -> Any:
     return reduce(add, rest, first)
 
 
-def central(raw: Sequence[Any]) -> list[Any]:
-    """Mean and central moments from as many raw moments, in any ring."""
-    moments = list(raw[:1])
-    if len(raw) > 1:
-        one, two = raw[:2]
-        moments.append(two - one * one)
-    if len(raw) > 2:
-        three = raw[2]
-        moments.append(three - 3 * one * two + 2 * one**3)
-    if len(raw) > 3:
-        moments.append(raw[3] - 4 * one * three + 6 * one**2 * two - 3 * one**4)
-    return moments
-
-
 def rounded(moments: Sequence[Decimal], raw: Sequence[Decimal]) -> list[Decimal]:
     """Central moments in which what is left of an exact cancellation between `raw` ones is zero."""
     return [x if abs(x) > lost(y) else Decimal(0) for x, y in zip(moments, raw, strict=True)]
@@ -151,10 +137,17 @@ def _statistic(loop: Loop, name: str, generations: Sequence[int], numbers: np.nd
     constant = constant_size(loop) is not None
     status = "exact" if constant or name in PRODUCTS else "recursion"
     reason = None
-    if not np.isfinite(numbers[:, 0]).all() and name == "kl_from_source":
+    if np.isinf(numbers[:, 0]).any() and name == "kl_from_source" and _has_few(loop, generations[-1]):
         status, reason = "infinite", why_infinite(loop, generations[-1])
+    elif np.isinf(numbers[:, 0]).any():
+        status, reason = "infinite", TOO_LARGE
     columns = dict(zip(("mean", "variance", "third", "fourth"), numbers.T, strict=False))
     return Statistic(status=status, claim=claim(loop, name), reason=reason, **columns)
+
+
+def _has_few(loop: Loop, last: int) -> bool:
+    n = constant_size(loop)
+    return min(sample_sizes(sizes(loop), last) if n is None else (n,)) <= 3
 
 
 def why_infinite(loop: Loop, last: int) -> str:

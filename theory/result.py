@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from theory.claim import Status
+
+TOO_LARGE = "the mean is finite but exceeds the largest float, 1.8e308: measure in larger units"
 
 
 @dataclass(frozen=True)
@@ -44,3 +48,17 @@ class Statistic:
 def unknown(shape: tuple[int, ...], status: Status, claim: str | None, reason: str) -> Statistic:
     """A statistic without numbers, and why."""
     return Statistic(np.full(shape, np.nan), np.full(shape, np.nan), status, claim, reason)
+
+
+def central(raw: Sequence[Any]) -> list[Any]:
+    """Mean and central moments from as many raw moments, in any ring."""
+    moments = list(raw[:1])
+    if len(raw) > 1:
+        one, two = raw[:2]
+        moments.append(two - one * one)
+    if len(raw) > 2:
+        three = raw[2]
+        moments.append(three - 3 * one * two + 2 * one**3)
+    if len(raw) > 3:
+        moments.append(raw[3] - 4 * one * three + 6 * one**2 * two - 3 * one**4)
+    return moments

@@ -20,7 +20,7 @@ from theory import wishart_truncated
 from theory.fits import constant_size
 from theory.loop import Loop
 from theory.observable import AXES
-from theory.result import Statistic, unknown
+from theory.result import TOO_LARGE, Statistic, unknown
 from theory.wishart_fits import Path
 from theory.wishart_inverse import kl_from_source
 from theory.wishart_kl import kl_to_source
@@ -88,7 +88,15 @@ def predict_observable(
         if constant_size(loop) is None:
             return _with_growing_limit(loop, observable, generations)
     path = Path.of(loop, generations)
-    found = (_truncated if path.truncated else _regular)(path, observable, highest)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = (_truncated if path.truncated else _regular)(path, observable, highest)
+    finite = np.isfinite(found.mean[~path.infinite]).all()
+    if found.status in ("exact", "recursion") and found.reason is None and not finite:
+        found = replace(found, status="infinite", reason=TOO_LARGE)
+    if found.status == "none" and not finite:  # no infinity that nobody derived
+        mean = found.mean.copy()
+        mean[~path.infinite] = np.nan
+        found = replace(found, mean=mean)
     sure = almost_surely(path, observable, found.mean)
     return found if sure is None else replace(found, almost_surely=sure)
 

@@ -53,8 +53,7 @@ def moment_bound(loop: Loop, generation: int, threshold: float, power: float) ->
     """Markov's inequality for sigma_t^power: E sigma_t^power / threshold^power."""
     steps = walk(loop, generation)
     shapes = steps.degrees / 2
-    growth = np.log(steps.factors * steps.degrees / steps.divisors) + digamma_less_log(shapes)
-    centre = math.log(steps.start_variance) + math.fsum(growth)
+    centre = math.log(steps.start_variance) + math.fsum(steps.drifts)
     exponent = LogGammaSum(shapes).log_transform(power / 2) + power / 2 * centre
     return math.exp(min(exponent - power * math.log(threshold), 700.0))
 

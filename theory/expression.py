@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import math
+import operator
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +20,14 @@ LONGEST_TEXT = 200
 LARGEST_VALUE = 2**64
 _TOKENS = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+|\b(?:t|sqrt|log|floor|ceil)\b|\*\*|[-+*/() ])+")
 _FUNCTIONS = ("sqrt", "log", "floor", "ceil")
+_OVERLOADED: dict[str, Callable[..., Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "**": operator.pow,
+    "negate": operator.neg,
+}
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.Pow: "**"}
 
 Value = Fraction | float
@@ -66,6 +75,11 @@ class Expression:
                 self.text, f"at t = {t} it is {float(value):g}: write floor(...) or ceil(...)"
             )
         return value.numerator
+
+    def evaluate(self, t: Any, number: Callable[[str], Any], functions: dict[str, Callable[..., Any]]) -> Any:
+        """The value in another arithmetic: Python's operators, and `functions` sqrt, log, floor and ceil."""
+        table = _OVERLOADED | functions
+        return self.fold(t, number, lambda name, *arguments: table[name](*arguments))
 
     def fold(self, t: Any, number: Callable[[str], Any], apply: Callable[..., Any]) -> Any:
         """Build a value from the tree: `number(text)` at literals, `apply(name, *arguments)` at nodes."""
@@ -139,13 +153,8 @@ def _root(x: Value) -> Value:
     return math.sqrt(x)
 
 
-_operations: dict[str, Callable[..., Value]] = {
-    "+": lambda x, y: x + y,
-    "-": lambda x, y: x - y,
-    "*": lambda x, y: x * y,
-    "/": lambda x, y: x / y,
+_operations: dict[str, Callable[..., Value]] = _OVERLOADED | {
     "**": _power,
-    "negate": lambda x: -x,
     "sqrt": _root,
     "log": lambda x: math.log(x),
     "floor": lambda x: Fraction(math.floor(x)),

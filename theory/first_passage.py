@@ -27,9 +27,9 @@ from scipy import linalg, special
 
 from theory.claim import Status
 from theory.fits import constant_size, models
-from theory.log_gamma_sum import LogGammaSum, digamma_less_log, log_density
+from theory.log_gamma_sum import LogGammaSum, log_density
 from theory.loop import Loop, LoopError
-from theory.result import Statistic
+from theory.result import Statistic, central
 from theory.walk import NoLawError, require_chi_square, walk
 
 CLAIM = "gaussian.R11"
@@ -62,9 +62,7 @@ def first_passage(loop: Loop, h: float) -> Statistic:
         return _without("none", "the quadrature is for a number of samples that stays the same")
     steps = walk(loop, 2)
     shape = steps.degrees[0] / 2
-    # log(nu/c) + log(lambda) + psi(a) - log(a), none of which is the difference of large numbers
-    centre = np.log1p((steps.degrees - steps.divisors) / steps.divisors) + np.log(steps.factors)
-    centre += digamma_less_log(shape)
+    centre = steps.drifts
     if centre[1] >= 0:
         condition = "the log-variance does not drift down: log(lambda) + psi((n - 1)/2) + log(2/c) >= 0"
         return _without("infinite", condition)
@@ -73,16 +71,8 @@ def first_passage(loop: Loop, h: float) -> Statistic:
     moments = _raw_moments(shape, -centre[1], begin + centre[0])
     if moments is None:
         return _without("none", "the quadrature does not settle to ten digits")
-    mean, second, third, fourth = moments
-    variance = second - mean**2
-    return Statistic(
-        mean=np.array(mean),
-        variance=np.array(variance),
-        status="recursion",
-        claim=CLAIM,
-        third=np.array(third - 3 * mean * second + 2 * mean**3),
-        fourth=np.array(fourth - 4 * mean * third + 6 * mean**2 * second - 3 * mean**4),
-    )
+    mean, variance, third, fourth = (np.array(x) for x in central(moments))
+    return Statistic(mean, variance, "recursion", CLAIM, third=third, fourth=fourth)
 
 
 def asymptotic_mean(loop: Loop, h: float) -> float:
@@ -95,7 +85,7 @@ def asymptotic_mean(loop: Loop, h: float) -> float:
     """
     steps = walk(loop, 2)
     a = steps.degrees[0] / 2
-    drift = -math.log1p((steps.degrees[0] - steps.divisors[0]) / steps.divisors[0]) - digamma_less_log(a)
+    drift = -steps.drifts[0]
     spread, skew = special.polygamma(1, a), special.polygamma(2, a)
     overshoot = 0.5825971579390107 * math.sqrt(spread) - skew / (6 * spread)
     return (math.log(1 / h) + overshoot) / drift + 0.25

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 
-from theory.fits import constant_size, fit, is_synthetic, models, sizes
+from theory.fits import Fit, constant_size, fit, is_synthetic, models, sizes
 from theory.loop import Loop, LoopError
 
 Expr = Any  # a SymPy expression
@@ -216,12 +216,12 @@ def kl_from_source(s: Setting, t: Expr) -> Expr:
     return (s.source * inverse + ratio - 1 + log_variance(s, t) - sp.log(s.source)) / 2
 
 
-def bounded_below(s: Setting) -> Expr:
+def bounded_below(s: Setting | Fit) -> Expr:
     """E sigma_t^2 stays bounded iff lambda is at most c/nu."""
     return s.divisor / s.nu
 
 
-def collapse_below(s: Setting) -> Expr:
+def collapse_below(s: Setting | Fit) -> Expr:
     """sigma_t -> 0 almost surely iff lambda < (c/2) exp(-psi(nu/2)), which is greater than c/nu."""
     return s.divisor / 2 * sp.exp(-sp.digamma(s.nu / 2))
 

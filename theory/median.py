@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 from scipy import special
 
 from theory.fits import constant_size, models, sizes
@@ -26,8 +25,7 @@ def asymptotic_median(loop: Loop, generation: int) -> float:
         raise LoopError("data.n", str(sizes(loop)), "the expansion is for a number of samples that stays")
     steps = walk(loop, generation)
     shape = steps.degrees[0] / 2
-    drift = special.digamma(shape) - math.log(steps.divisors[0] / 2)
-    total = generation * drift + float(np.log(steps.factors).sum())
+    total = math.fsum(steps.drifts)
     _, first = models(loop)
     skewness = special.polygamma(2, shape) / (6 * special.polygamma(1, shape))
     return float(math.log(first.variance) + total - skewness)

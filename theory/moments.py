@@ -14,7 +14,8 @@ import sympy as sp
 
 from theory.closure import Monomial, closed
 from theory.fit_law import GaussianStep
-from theory.fits import constant_size, fit, require_replace
+from theory.fits import Fit, constant_size, fit, require_replace
+from theory.gaussian import bounded_below, collapse_below
 from theory.limits import thresholds
 from theory.loop import Loop, LoopError, is_symbolic
 from theory.precision import context, step
@@ -117,12 +118,16 @@ class Derivation:
     @property
     def bounded_below(self) -> sp.Expr:
         """E sigma_t^2 stays bounded iff lambda is at most this, c/nu; for a truncated sampler: iff v is."""
-        return (N if self.kind.maximum_likelihood else N - 1) / (N - 1)
+        return bounded_below(self._plain)
 
     @property
     def collapse_below(self) -> sp.Expr:
         """sigma_t -> 0 almost surely iff lambda is below this, (c/2) exp(-psi(nu/2)) > c/nu."""
-        return self.bounded_below * (N - 1) / 2 * sp.exp(-sp.digamma((N - 1) / 2))
+        return collapse_below(self._plain)
+
+    @property
+    def _plain(self) -> Fit:
+        return Fit(N, N if self.kind.maximum_likelihood else N - 1, 1, None)
 
     def numbers(self) -> dict[str, float]:
         """Rates and thresholds in numbers, where n is a number."""

@@ -20,10 +20,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy import special
-
 from theory.fits import constant_size, sizes
-from theory.log_gamma_sum import LogGammaSum, digamma_less_log
+from theory.log_gamma_sum import LogGammaSum
 from theory.loop import Loop
 from theory.walk import NoLawError, require_chi_square, walk
 
@@ -52,16 +50,14 @@ def limit_tail(loop: Loop) -> Tail:
         raise NoLawError("data.n", str(sizes(loop)), "the perpetuity needs a constant number of samples")
     steps = walk(loop, 2)
     shape = steps.degrees[1] / 2
-    scale = math.log(2 * steps.factors[1] / steps.divisors[1])
-    fewer = (steps.degrees[1] - steps.divisors[1]) / steps.divisors[1]
-    drift = float(digamma_less_log(shape)) + math.log1p(fewer) + math.log(steps.factors[1])
+    drift = float(steps.drifts[1])
     if drift >= 0:
         raise NoLawError("sampler", steps.factors[1], "the variance does not collapse: the mean has no limit")
     kappa = _positive_root(shape, drift)
     constant = None
     if math.isclose(kappa, 1, rel_tol=1e-12):
         spread = steps.start_variance * steps.factors[0] / (steps.degrees[0] + 1)
-        constant = float(spread / (special.digamma(shape + 1) + scale))
+        constant = float(spread / (drift + 1 / shape))  # psi(a + 1) = psi(a) + 1/a
     return Tail(2 * kappa, constant)
 
 

@@ -41,19 +41,8 @@ def to_sympy(expression: Expression, t: Any) -> Any:
     """The expression with SymPy's operations, numbers exact, at the symbol (or value) `t`."""
     import sympy as sp
 
-    operations: dict[str, Callable] = {
-        "+": lambda x, y: x + y,
-        "-": lambda x, y: x - y,
-        "*": lambda x, y: x * y,
-        "/": lambda x, y: x / y,
-        "**": lambda x, y: x**y,
-        "negate": lambda x: -x,
-        "sqrt": sp.sqrt,
-        "log": sp.log,
-        "floor": sp.floor,
-        "ceil": sp.ceiling,
-    }
-    return expression.fold(t, sp.Rational, lambda name, *arguments: operations[name](*arguments))
+    functions = {"sqrt": sp.sqrt, "log": sp.log, "floor": sp.floor, "ceil": sp.ceiling}
+    return expression.evaluate(t, sp.Rational, functions)
 
 
 def collapses(loop: Loop) -> bool | None:
@@ -272,16 +261,5 @@ def _form(expression: Expression) -> _Polynomial | _Geometric | None:
 
 def _value(expression: Expression, k: int) -> Any:
     """n_k in mpmath's arithmetic, of any size."""
-    operations: dict[str, Callable] = {
-        "+": lambda x, y: x + y,
-        "-": lambda x, y: x - y,
-        "*": lambda x, y: x * y,
-        "/": lambda x, y: x / y,
-        "**": lambda x, y: x**y,
-        "negate": lambda x: -x,
-        "sqrt": mpmath.sqrt,
-        "log": mpmath.log,
-        "floor": mpmath.floor,
-        "ceil": mpmath.ceil,
-    }
-    return expression.fold(mpmath.mpf(k), mpmath.mpf, lambda name, *values: operations[name](*values))
+    functions = {"sqrt": mpmath.sqrt, "log": mpmath.log, "floor": mpmath.floor, "ceil": mpmath.ceil}
+    return expression.evaluate(mpmath.mpf(k), mpmath.mpf, functions)

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from theory.log_gamma_sum import LogGammaSum, digamma_less_log
+from theory.log_gamma_sum import LogGammaSum
 from theory.solve import increasing_root
 from theory.walk import Walk
 
@@ -32,11 +32,7 @@ class LogVarianceLaw:
 
     def __init__(self, walk: Walk):
         shapes = walk.degrees / 2
-        self.mean = (
-            math.log(walk.start_variance)
-            + float(np.log(walk.factors).sum())
-            + math.fsum(digamma_less_log(shapes) + np.log1p((walk.degrees - walk.divisors) / walk.divisors))
-        )
+        self.mean = math.log(walk.start_variance) + math.fsum(walk.drifts)
         self._sum = LogGammaSum(shapes)
         self._lower, self._upper = self._sum.range()
         step = 2 * math.pi / (self._upper - self._lower)

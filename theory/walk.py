@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.fits import fit, models, require_replace, runs
+from theory.log_gamma_sum import digamma_less_log
 from theory.loop import Loop, LoopError, require_numbers
 
 
@@ -41,6 +42,12 @@ class Walk:
     factors: NDArray[np.float64]
     start_variance: float
     offset: float
+
+    @property
+    def drifts(self) -> NDArray[np.float64]:
+        """E log(lambda_g chi2_{n_g - 1} / c_g), without the difference of large numbers."""
+        fewer = (self.degrees - self.divisors) / self.divisors
+        return np.log1p(fewer) + np.log(self.factors) + digamma_less_log(self.degrees / 2)
 
     def until(self, generation: int) -> Walk:
         """The first `generation` fits."""

@@ -15,6 +15,10 @@ because n (y - e)^2 integrates out of sum (z - y)^2 = SS + n (y - e)^2:
 M_1 = E (z - h) e^{-s (z - y)^2}. In log s the trapezoidal rule converges geometrically; a chi-square of the
 same mean is taken off first. Where the pool decides the threshold, points are independent given the best one
 left out, whose upper quantile is Beta(n + 1, m - n): constants are averaged over it. Own derivation.
+
+Errors seen, against twice the nodes and half the step, are under 1e-11 for n up to 300 and up to 1000
+candidates. The rounding of log M is multiplied by n: against the chi-square, where nothing is selected, roots
+are wrong by 5e-14 n.
 """
 
 from __future__ import annotations
@@ -140,10 +144,10 @@ def _sum(values: np.ndarray, rise: float, fall: float) -> float:
 def _transforms(rule: TopFraction | BestOf, n: int, s: float, h: float, v: float) -> tuple[float, float]:
     """L(s), and its like with (e - h) inserted."""
     width = math.sqrt((1 + 2 * s * v) / (2 * s * n))
-    scan = np.linspace(h - 12 * width - 1, h + 12 * width + 1, 241)
+    scan = np.linspace(h - 12 * width - 1, h + 12 * width + 1, 81)
     level, _ = _mixture(rule, s, scan, h)
     kept = np.flatnonzero(n * (level - level.max()) > -80)
-    low, high = scan[max(kept[0] - 1, 0)], scan[min(kept[-1] + 1, 240)]
+    low, high = scan[max(kept[0] - 1, 0)], scan[min(kept[-1] + 1, 80)]
     y, weights = _grid(low, high, _edges(rule), 1 / math.sqrt(1 + 2 * s))
     level, first = _mixture(rule, s, y, h)
     mass = weights * np.exp(n * level) * math.sqrt(s * n / math.pi)
@@ -164,7 +168,7 @@ def _grid(low: float, high: float, edges: tuple[float, ...], scale: float) -> tu
     """Nodes on [low, high]; near an edge they are as fine as `scale`: y = edge + scale sinh(x)."""
     inside = [edge for edge in edges if low < edge < high]
     if not inside:
-        return interval(low, high, 200)
+        return interval(low, high, 160)
     ends = [low, *((a + b) / 2 for a, b in pairwise(inside)), high]
     pieces = []
     for edge, (left, right) in zip(inside, pairwise(ends), strict=True):
@@ -189,11 +193,13 @@ def _mixture(rule: TopFraction | BestOf, s: float, y: np.ndarray, h: float) -> t
         tilt = _density_ratio(a, mass) - _density_ratio(b, mass)
         return common + mass - math.log(rule.fraction), centre + width * tilt - h
     if isinstance(rule, BestOf) and rule.score == TYPICALITY:
-        x, probability = _standard_broken(-centre / width)
+        x, probability = _standard_broken(-centre / width, rule.candidates)
         z = centre[:, None] + width * x
         weight = rule.candidates * (2 * special.ndtr(-np.abs(z))) ** (rule.candidates - 1) * probability
     else:
-        x, probability = _standard_broken(np.zeros(1))
+        x, probability = _standard_broken(
+            np.zeros(1), 1 if isinstance(rule, TopFraction) else rule.candidates
+        )
         z = centre[:, None] + width * x
         power = 0 if isinstance(rule, TopFraction) else rule.candidates - 1
         weight = (power + 1) * np.exp(power * special.log_ndtr(z)) * probability
@@ -201,9 +207,9 @@ def _mixture(rule: TopFraction | BestOf, s: float, y: np.ndarray, h: float) -> t
     return common + np.log(total), (weight * z).sum(1) / total - h
 
 
-def _standard_broken(bend: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of a quadrature of the standard normal that is broken at `bend`, one row for each."""
-    x, weights = interval(0.0, 1.0, 160)
+def _standard_broken(bend: np.ndarray, candidates: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of a quadrature of the standard normal that is broken at `bend`; finer for more candidates."""
+    x, weights = interval(0.0, 1.0, 80 + 20 * candidates.bit_length())
     bend = np.clip(bend, -REACH, REACH)[:, None]
     nodes = np.concatenate([-REACH + (bend + REACH) * x, bend + (REACH - bend) * x], 1)
     weights = np.concatenate([(bend + REACH) * weights, (REACH - bend) * weights], 1)

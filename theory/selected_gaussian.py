@@ -141,7 +141,7 @@ def verified(mean: float, variance: float, centre: float, radius: float) -> tupl
 
 
 def verified_mean(mean: float, variance: float, centre: float, radius: float, generations: int) -> float:
-    """V1 as Yi et al. have it, the variance known and never refitted: the mean converges to the verifier's.
+    """V1 with a known variance, never refitted: the mean converges to the verifier's.
 
     mu_g -> theta_c, not mu_0, with linear rate v(r / sigma) = `band_variance` (n = inf): the derivative of a
     truncated normal's mean in mu is its variance over s.
@@ -152,13 +152,27 @@ def verified_mean(mean: float, variance: float, centre: float, radius: float, ge
 
 
 def verified_variance(radius: float, generations: float) -> float:
-    """V1 where the variance is refitted too: s_t ~ r^2 / (2 log t) (n = inf, t -> inf; slowly).
+    """V1 where the variance is refitted too, from mu = theta_c: s_t ~ r^2 / (2 log t) (n = inf, t -> inf).
 
-    At mu = theta_c, c = r / sigma obeys c' = c / sqrt(v(c)) = c + c^2 phi(c) + ..., so that e^{c^2/2} / c^3
-    ~ t / sqrt(2 pi). The mean's linear rate is then v(c_t) -> 1: |mu_t - theta_c| falls like s_t, as 1 / log
-    t only (own derivation). Returned is the solution c of e^{c^2/2} = c^3 t / sqrt(2 pi), put into r^2 / c^2.
+    c = r / sigma obeys c' = c / sqrt(v(c)) = c + c^2 phi(c) + ..., so that e^{c^2/2} / c^3 ~ t / sqrt(2 pi),
+    whose solution is put into r^2 / c^2. The variance is lost, though ever more slowly, and takes the force
+    out of the verifier: see `frozen_mean` (own derivation).
     """
     square = 2 * math.log(generations)
     for _ in range(200):
         square = 2 * math.log(generations / math.sqrt(2 * math.pi)) + 3 * math.log(square)
     return radius**2 / square
+
+
+def frozen_mean(mean: float, variance: float, centre: float, radius: float) -> float:
+    """V1 where the variance is refitted too, once one end of the band alone is felt: where the mean stops.
+
+    Off the centre, with k the distance of the mean from the nearer end, that end moves the mean by sigma
+    phi(k / sigma) and takes k sigma phi(k / sigma) from s: dk = -ds / k, k^2 + 2 s is conserved, and as s
+    -> 0 the mean stops at k = sqrt(k^2 + 2 s), short of theta_c. Both ends count while x = r m / s is small
+    (m = mu - theta_c); dx / d(-log s) = x - tanh x > 0, so that every m other than 0 comes to rest off the
+    verifier's belief. Asymptotic, n = inf, s -> 0 (own derivation).
+    """
+    side = math.copysign(1.0, mean - centre)
+    near = radius - abs(mean - centre)
+    return centre + side * (radius - math.sqrt(near**2 + 2 * variance))

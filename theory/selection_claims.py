@@ -211,14 +211,14 @@ _POPULATION = (
         "mean_error",
         r"\mu' = E[x \mid |x - \theta_c| \le r],\ \sigma'^2 = \mathrm{Var}[x \mid |x - \theta_c| \le r];\quad"
         r" \mu_t \to \theta_c \text{ at rate } v(r/\sigma) \text{ if } \sigma \text{ is known},"
-        r" \text{ else as } 1/\log t",
+        r" \text{ else it stops short of } \theta_c",
         cases.VERIFIED,
         "the mechanism of Yi et al., 2025, arXiv:2510.16657 (a secondary text); " + OWN,
     ),
     _infinite(
         "V1",
         "variance",
-        r"\sigma_t^2 \sim \frac{r^2}{2\log t}\ (t \to \infty)",
+        r"\sigma_t^2 \sim \frac{r^2}{2\log t}\ (\mu_0 = \theta_c,\ t \to \infty)",
         cases.VERIFIED,
     ),
     _infinite(

@@ -6,11 +6,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 from scipy import integrate, special, stats
+from variance_law_twice import cdf_by_convolution, cdf_by_meijer
 
 from theory import law
+from theory.law import limit_tail
 from theory.loop import Gaussian, Loop, LoopError, MaximumLikelihood, Replace, Sampler, Unbiased
-from theory.meijer import cdf_by_convolution, cdf_by_meijer
-from theory.perpetuity import limit_tail
 from theory.walk import NoLawError, walk
 
 SOURCE = Gaussian(0.0, 1.0)

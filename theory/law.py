@@ -1,8 +1,8 @@
 """Exact laws on the line: distribution functions and quantiles of the replace loop's observables.
 
 The variance's is that of R3 (`theory.variance_law`), and with it those of its root and its logarithm; the
-mean's is the scale mixture of R8 (`theory.mean_law`). Probabilities are right to about 1e-12, absolutely, for
-up to some thousand fits.
+mean's is the scale mixture of R8 (`theory.mean_law`), whose limit has the tail `limit_tail`. Probabilities
+are right to about 1e-12, absolutely, for up to some thousand fits.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from numpy.typing import ArrayLike, NDArray
 from theory.generations import whole
 from theory.loop import Loop, LoopError
 from theory.mean_law import mean_laws
+from theory.perpetuity import Tail, limit_tail
 from theory.variance_law import LogVarianceLaw
 from theory.walk import NoLawError, walk
 
-__all__ = ["OBSERVABLES", "NoLawError", "cdf", "quantile"]
+__all__ = ["OBSERVABLES", "NoLawError", "Tail", "cdf", "limit_tail", "quantile"]
 
 OBSERVABLES = ("variance", "std", "log_variance", "mean_error")
 """What has a known law."""

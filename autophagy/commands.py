@@ -24,7 +24,7 @@ from autophagy.progress import progress
 from autophagy.verbs import resolved
 from theory.loop import Loop, LoopError
 from theory.loop_file import load
-from theory.observable import LINE, PASSAGES, SPACE
+from theory.observable import PASSAGES, available, chosen
 
 
 def run(options: argparse.Namespace) -> int:
@@ -55,10 +55,12 @@ def _predict(options: argparse.Namespace) -> int:
                 print(f"autophagy: {name} has no finite closed form here: {reason}", file=sys.stderr)
                 return 3
     _add_laws(options, solved, entries)
+    if options.latex:
+        _add_statements(entries)
     threshold = {"threshold": dataset.attrs["threshold"]} if "threshold" in dataset.attrs else {}
     content = payload(loop, options.generations, entries, **threshold)
-    if options.latex:
-        _print_statements(entries)
+    if options.latex and not options.json:
+        print("\n".join(entry["latex"] for entry in entries.values() if "latex" in entry))
     else:
         _show(
             options,
@@ -201,12 +203,7 @@ def _loop(options: argparse.Namespace) -> tuple[Loop, Loop]:
 
 
 def _check_observables(options: argparse.Namespace, loop: Loop) -> None:
-    known = (*(LINE if loop.source.is_scalar else SPACE), *PASSAGES)
-    for name in options.observable or ():
-        if name not in known:
-            raise UsageError(
-                f"--observable {name!r} does not exist for this loop; there are {', '.join(known)}"
-            )
+    chosen(options.observable, (*available(loop), *PASSAGES))
 
 
 def _check_finite(options: argparse.Namespace) -> None:
@@ -259,19 +256,18 @@ def _add_laws(options: argparse.Namespace, loop: Loop, entries: dict[str, dict])
         return
     from theory import law
 
-    def each(function: Any, observable: str, argument: float) -> Any:
-        values = [function(loop, observable, int(g), argument) for g in options.generations]
-        return values[0] if len(values) == 1 else values
-
-    _check_finite(options)
+    if math.isinf(options.generations[-1]):
+        raise UsageError("-t is 'inf': laws are known at a generation; give one")
+    steps = [int(g) for g in options.generations]
+    when = steps[0] if len(steps) == 1 else steps
     for observable, text in options.cdf:
         if observable not in entries or observable not in law.OBSERVABLES:
             raise UsageError(f"--cdf {observable}: its law is not known; known: {', '.join(law.OBSERVABLES)}")
-        entries[observable].setdefault("cdf", {})[text] = each(law.cdf, observable, float(text))
+        entries[observable].setdefault("cdf", {})[text] = law.cdf(loop, observable, when, float(text))
     for observable in law.OBSERVABLES if options.quantiles else ():
         if observable in entries:
             entries[observable]["quantiles"] = {
-                text: each(law.quantile, observable, float(text)) for text in options.quantiles
+                text: law.quantile(loop, observable, when, float(text)) for text in options.quantiles
             }
 
 
@@ -297,14 +293,14 @@ def _show(
             print(line)
 
 
-def _print_statements(entries: dict[str, dict]) -> None:
-    """The LaTeX statement of the claim behind every observable."""
+def _add_statements(entries: dict[str, dict]) -> None:
+    """Put the LaTeX statement of the claim behind every observable."""
     from theory.claims import CLAIMS
 
     for name, entry in entries.items():
         for claim in CLAIMS:
             if (claim.id, claim.observable) == (entry.get("claim"), name):
-                print(f"% {claim.id}, {name}: {claim.validity}\n{claim.statement}")
+                entry["latex"] = f"% {claim.id}, {name}: {claim.validity}\n{claim.statement}"
 
 
 def _use_all_cores() -> None:

@@ -53,6 +53,7 @@ BAD = [
     (["predict", TEXT, "-t", "5", "--observable", "temper"], "temper"),
     (["predict", TEXT, "-t", "5", "--quantiles", "0.5,1.5"], "1.5"),
     (["predict", TEXT, "-t", "5", "--cdf", "variance"], "variance"),
+    (["predict", TEXT, "-t", "inf", "--quantiles", "0.5"], "inf"),
     (["predict", TEXT, "-t", "5", "--cdf", "kl_to_source=1"], "kl_to_source"),
     (["predict", TEXT, "-t", "5", "-o", "result.xls"], "result.xls"),
     (["predict", TEXT, "-t", "5", "-o", "/proc/absent/result.json"], "/proc/absent"),
@@ -115,6 +116,22 @@ def test_predict_adds_laws_where_asked(capsys):
     assert low < middle < high
     back = run_json(capsys, "predict", TEXT, "-t", "3", "--cdf", f"variance={middle!r}")
     assert list(back["observables"]["variance"]["cdf"].values()) == [pytest.approx(0.5, abs=1e-9)]
+
+
+def test_statements_in_latex_beside_or_instead(capsys):
+    arguments = ("predict", TEXT, "-t", "3", "--observable", "variance", "--latex")
+    code, out, _ = run(capsys, *arguments)
+    assert code == 0
+    assert "\\sigma" in out
+    assert run_json(capsys, *arguments)["observables"]["variance"]["latex"] == out.strip()
+
+
+def test_laws_at_several_generations(capsys):
+    content = run_json(capsys, "predict", TEXT, "-t", "2,4", "--quantiles", "0.5", "--cdf", "std=1")
+    alone = run_json(capsys, "predict", TEXT, "-t", "4", "--quantiles", "0.5", "--cdf", "std=1")
+    for name, key in (("variance", "quantiles"), ("std", "cdf")):
+        several = next(iter(content["observables"][name][key].values()))
+        assert several[1] == pytest.approx(next(iter(alone["observables"][name][key].values())), rel=1e-12)
 
 
 def test_asking_by_name_for_what_has_no_closed_form_exits_3(capsys):

@@ -11,6 +11,7 @@ whatever lies in its chunks. Every chunk of data carries a CRC-32C checksum. The
 the numbers are of: the sweep, its configuration and hash, versions, commit.
 """
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import zarr
 from zarr.codecs import Crc32cCodec, ZstdCodec
-from zarr.errors import GroupNotFoundError
+from zarr.errors import ContainsArrayError, ContainsGroupError, GroupNotFoundError
 
 from jaxsim.configuration import commit, described, digest, versions
 from jaxsim.durable import DurableStore, draft_folder, flush, remove_leftovers
@@ -289,21 +290,24 @@ def _lay_out(backend: Any, layout: Layout, attributes: dict[str, Any]) -> None:
             (1, min(layout.unit, layout.seeds), generations, layout.elements),
             "float64",
         )
-    group = zarr.open_group(backend, mode="a", zarr_format=3)
+    try:
+        group = zarr.open_group(backend, mode="a", zarr_format=3)
+    except ContainsGroupError:  # since the moment it was looked for
+        group = zarr.open_group(backend, mode="r+", use_consolidated=False)
     for name, (dimensions, shape, chunks, kind) in shapes.items():
-        if name in group:
-            continue  # a layout cut short, or made at this moment by another process: the same
-        group.create_array(
-            name,
-            shape=shape,
-            chunks=chunks,
-            dtype=kind,
-            dimension_names=dimensions,
-            fill_value=np.nan if kind == "float64" else 0,
-            compressors=None if name == "done" else [ZstdCodec(level=1), Crc32cCodec()],
-            chunk_key_encoding=SEPARATOR,
-            config={"write_empty_chunks": name != "done"},
-        )
+        # there already: a layout cut short, or another process's at this moment, and the same
+        with contextlib.suppress(ContainsArrayError):
+            group.create_array(
+                name,
+                shape=shape,
+                chunks=chunks,
+                dtype=kind,
+                dimension_names=dimensions,
+                fill_value=np.nan if kind == "float64" else 0,
+                compressors=None if name == "done" else [ZstdCodec(level=1), Crc32cCodec()],
+                chunk_key_encoding=SEPARATOR,
+                config={"write_empty_chunks": name != "done"},
+            )
     group.update_attributes(attributes)
 
 

@@ -58,8 +58,10 @@ def wrong_units(store):
 
 
 def contents(folder):
-    """Every file of a store and its bytes."""
-    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+    """Every file of a store and its bytes, but for the root's metadata, which names the commit."""
+    files = {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+    assert files.pop("zarr.json")
+    return files
 
 
 @pytest.fixture
@@ -169,10 +171,10 @@ def kill_at_random(place, layout, seed, kills):
 
 @pytest.mark.parametrize("kills", [3, pytest.param(100, marks=pytest.mark.slow)])
 def test_killed_at_random_moments(kills, tmp_path):
-    layout = LAYOUT._replace(points=20 * kills)
+    layout = LAYOUT._replace(points=8 * kills)
     whole, place = tmp_path / "whole", tmp_path / "killed"
     fill(create(str(whole), layout, ATTRIBUTES))
-    assert kill_at_random(str(place), layout, 5, kills) >= 1
+    assert kill_at_random(str(place), layout, 5, kills) > kills // 2
     create(str(place), layout, ATTRIBUTES)  # sweeps up
     assert contents(place) == contents(whole)
 
@@ -210,15 +212,16 @@ def test_two_writers_of_the_same_units(store, place, tmp_path):
     assert contents(tmp_path / "store") == contents(whole)
 
 
-def test_several_lay_out_one_store_at_once(tmp_path):
+@pytest.mark.parametrize("backend", ["local", "memory"])
+def test_several_lay_out_one_store_at_once(backend, tmp_path):
     for trial in range(5):
-        place = tmp_path / f"store{trial}"
+        place = f"memory://at-once/{trial}" if backend == "memory" else str(tmp_path / f"store{trial}")
         barrier, failures = threading.Barrier(4), []
 
         def lay_out(place=place, barrier=barrier, failures=failures):
             barrier.wait()
             try:
-                create(str(place), LAYOUT, ATTRIBUTES).write(0, 0, unit_data(LAYOUT, 0, 0))
+                create(place, LAYOUT, ATTRIBUTES).write(0, 0, unit_data(LAYOUT, 0, 0))
             except Exception as error:
                 failures.append(error)
 
@@ -228,8 +231,8 @@ def test_several_lay_out_one_store_at_once(tmp_path):
         for thread in threads:
             thread.join()
         assert not failures
-        assert open_store(str(place)).done().sum() == 1
-        assert not wrong_units(open_store(str(place)))
+        assert open_store(place).done().sum() == 1
+        assert not wrong_units(open_store(place))
     assert not list(tmp_path.glob(".*"))
 
 

@@ -8,11 +8,12 @@ import numpy as np
 
 from jaxsim.measure import Measurement, measurement, trailing
 from jaxsim.random import STREAM_VERSION
-from jaxsim.schedule import require_numbers, schedule
-from jaxsim.setting import chosen_precision, prepare
+from jaxsim.recipe_plan import points_drawn
+from jaxsim.schedule import require_numbers
+from jaxsim.setting import prepared
 from jaxsim.store import Layout
 from jaxsim.summary import Summary
-from theory.loop import Loop, LoopError, sample_sizes
+from theory.loop import Loop, LoopError, Replace, sample_sizes
 from theory.loop_file import loop_hash, to_mapping
 from theory.sweep import Sweep
 from theory.sweep_file import to_mapping as sweep_mapping
@@ -131,9 +132,7 @@ def grid(sweep: Sweep, resolve: Resolve | None = None) -> Grid:
 
 
 def _names(sweep: Sweep, loop: Loop) -> tuple[str, ...]:
-    plan = schedule(loop, sweep.generations[-1])
-    precision = chosen_precision(loop, plan, sweep.engine)
-    setting = prepare(loop, plan, sweep.engine, np.dtype(precision))  # ty: ignore[invalid-argument-type]
+    setting, _ = prepared(loop, sweep.generations[-1], sweep.engine, None)  # ty: ignore[invalid-argument-type]
     for name in sweep.observables or ():
         if name not in setting.available:
             raise LoopError(
@@ -145,6 +144,8 @@ def _names(sweep: Sweep, loop: Loop) -> tuple[str, ...]:
 def _cost(sweep: Sweep, loop: Loop) -> float:
     """Work of a seed-generation against one of the exact engine on the line: to size units by."""
     source: Any = loop.source
+    if not isinstance(loop.data, Replace):
+        return points_drawn(loop, sweep.generations[-1]) if sweep.engine == "literal" else 8.0
     if sweep.engine == "literal":
         return 1 + 0.4 * source.dimension * float(np.mean(sample_sizes(loop.data.n, sweep.generations[-1])))
     return 1.0 if source.is_scalar else float(source.dimension) ** 2

@@ -13,10 +13,11 @@ import numpy as np
 
 from jaxsim import blocks, summary
 from jaxsim.random import stream_key
-from jaxsim.schedule import require_numbers, schedule
-from jaxsim.setting import Engine, Precision, Setting, chosen_precision, prepare
+from jaxsim.recipe_plan import model_axis
+from jaxsim.schedule import require_numbers
+from jaxsim.setting import Engine, Precision, Setting, prepared
 from jaxsim.summary import Summary, Tally
-from theory.loop import Loop, LoopError
+from theory.loop import Loop, LoopError, Replace
 from theory.loop_file import loop_hash
 from theory.observable import AXES
 
@@ -144,9 +145,7 @@ def measurement(
         LoopError: for what the engine cannot do, or an observable that does not exist here.
     """
     require_numbers(loop)
-    plan = schedule(loop, int(generations[-1]))
-    precision = precision or chosen_precision(loop, plan, engine)
-    setting = prepare(loop, plan, engine, np.dtype(precision))
+    setting, precision = prepared(loop, int(generations[-1]), engine, precision)
     names = _names(observables, setting)
     axes = tuple(trailing(name, loop) for name in names)
     kernel = setting.kernel._replace(names=names, axes=axes)
@@ -164,8 +163,11 @@ def measurement(
 
 
 def trailing(name: str, loop: Loop) -> tuple[int, ...]:
-    """The shape of an observable of one model."""
+    """The shape of an observable of a generation: of its models, where they differ; of one model."""
     source: Any = loop.source
+    models = None if isinstance(loop.data, Replace) else model_axis(loop)
+    if models is not None:
+        return (models,)
     return () if source.is_scalar else (source.dimension,) * len(AXES.get(name, ()))
 
 

@@ -23,7 +23,7 @@ from jaxsim.setting import (
     provenance,
     require_sound,
 )
-from theory.loop import Loop, LoopError
+from theory.loop import Loop, LoopError, Replace
 from theory.loop_file import loop_hash
 from theory.observable import PASSAGES
 
@@ -72,6 +72,8 @@ def first_passage(
     if isinstance(max_generations, bool) or not isinstance(max_generations, int) or max_generations < 1:
         raise LoopError("max_generations", max_generations, "a whole number of at least 1 is needed")
     require_numbers(loop)
+    if not isinstance(loop.data, Replace):
+        raise LoopError("data.policy", loop.data.policy, "first passages are simulated under replace alone")
     source, _ = gaussians(loop)
     if not source.is_scalar:
         raise LoopError("source.mean", source.mean, "a first passage is for a source on the line")

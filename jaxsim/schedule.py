@@ -110,7 +110,7 @@ def require_numbers(loop: Loop) -> None:
     Raises:
         LoopError: with one sentence.
     """
-    values = {"data.n": loop.data.n, "sampler.bias": loop.sampler.bias}
+    values = {"data.n": getattr(loop.data, "n", None), "sampler.bias": loop.sampler.bias}
     for table, model in zip(("source", "start"), gaussians(loop), strict=True):
         values |= {f"{table}.mean": model.mean, f"{table}.variance": model.variance}
     for key, value in values.items():

@@ -8,9 +8,9 @@ from typing import Any, Literal, NamedTuple
 import jax
 import numpy as np
 
-from jaxsim import blocks, exact, line, literal, space
-from jaxsim.schedule import Schedule, gaussians
-from theory.loop import Loop, LoopError
+from jaxsim import blocks, exact, line, literal, recipe_observe, recipe_setting, space
+from jaxsim.schedule import Schedule, gaussians, schedule
+from theory.loop import Loop, LoopError, Replace
 from theory.loop_file import to_json
 from theory.observable import LINE
 
@@ -66,6 +66,24 @@ def prepare(loop: Loop, plan: Schedule, engine: Engine, dtype: np.dtype) -> Sett
     kernel = blocks.Kernel(family.start, step, observe, (), (), _block(loop), "summary")
     names = (LINE, LINE) if family is line else (space.available(plan), space.default(plan))
     return Setting(kernel, fixed, steps, *names, partial(family.unit, loop=loop, plan=plan))
+
+
+def prepared(
+    loop: Loop, generations: int, engine: Engine, precision: Precision | None
+) -> tuple[Setting, Precision]:
+    """A loop under any data policy made ready, and the precision chosen.
+
+    Raises:
+        LoopError: for what the engine cannot do.
+    """
+    if isinstance(loop.data, Replace):
+        plan = schedule(loop, generations)
+        precision = precision or chosen_precision(loop, plan, engine)
+        return prepare(loop, plan, engine, np.dtype(precision)), precision
+    precision = precision or "float64"
+    kernel, fixed, steps = recipe_setting.ready(loop, generations, engine, np.dtype(precision))
+    unit = partial(recipe_observe.unit, loop=loop, generations=generations)
+    return Setting(kernel, fixed, steps, LINE, LINE, unit), precision
 
 
 def _observe_line(name: str, fixed: Any, step: Any, state: Any) -> Any:

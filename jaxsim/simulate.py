@@ -9,9 +9,10 @@ import numpy as np
 import xarray as xr
 
 from jaxsim.measure import measurement
+from jaxsim.recipe_plan import model_axis
 from jaxsim.setting import Engine, Keep, Precision, chosen_devices, provenance, require_sound
 from jaxsim.summary import STATISTICS
-from theory.loop import Loop, LoopError
+from theory.loop import Loop, LoopError, Replace
 from theory.observable import AXES
 
 
@@ -31,7 +32,7 @@ def simulate(
     """Run `seeds` independent replicates of a loop and measure them.
 
     Args:
-        loop: a Gaussian loop under replacement.
+        loop: a Gaussian loop; on the line under any data policy, in d dimensions under replacement.
         generations: the generation measured, or an increasing sequence of them.
         seeds: replicates. Replicate i is the same whatever their number.
         seed: the master seed, 0 to 2^64 - 1.
@@ -40,8 +41,8 @@ def simulate(
         keep: `summary` (count, mean, central moments) or every replicate.
         devices: how many local devices, or which; None takes all. The numbers do not depend on it.
         progress: called with (replicates done, replicates in all) between calls.
-        precision: float32, or float64 (the same run, rounded less); None takes float32 where n_1 <= 10^6, but
-            float64 for the literal engine in d dimensions.
+        precision: float32, or float64 (the same run, rounded less); None takes float32 under replacement
+            where n_1 <= 10^6, but float64 for the literal engine in d dimensions.
 
     Returns:
         A variable per observable with dimensions (statistic or replicate, generation, ...), in float64.
@@ -88,4 +89,6 @@ def marked(generations: int | Sequence[int]) -> np.ndarray:
 
 def _dimensions(name: str, loop: Loop, keep: str) -> tuple[str, ...]:
     trailing = () if loop.source.is_scalar else AXES.get(name, ())
+    if not isinstance(loop.data, Replace) and model_axis(loop) is not None:
+        trailing = ("model",)
     return ("statistic" if keep == "summary" else "replicate", "generation", *trailing)

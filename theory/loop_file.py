@@ -6,7 +6,8 @@ import hashlib
 import json
 import sys
 import tomllib
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, is_dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,11 @@ def _content(part: Any) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, Fraction):
+        return str(value)
+    if is_dataclass(value) and not isinstance(value, Expression):
+        name = getattr(value, "policy", None)  # a policy inside another; else an ingredient of a recipe
+        return ({} if name is None else {"policy": name}) | _content(value)
     if isinstance(value, Expression):
         return value.text
     return str(value) if is_symbolic(value) else value

@@ -1,0 +1,443 @@
+"""The exact engine for recipes: every batch, set and pool as its count, mean and sum of squares.
+
+n normal points are their mean, which is normal, and the sum of squares about it, sigma^2 chi2_(n-1),
+independent of it (Cochran 1934, doi:10.1017/S0305004100016595). Merging two parts,
+
+    mean = (n_a mean_a + n_b mean_b) / n,    SS = SS_a + SS_b + n_a n_b (mean_a - mean_b)^2 / n,
+
+a pool is a running triple: the cost of a generation depends neither on n nor on the points pooled. In a mixed
+draw the number of real points is binomial, found by inversion of a 64-bit word. A uniform subset of stored
+points has no such statistics.
+
+Everything is relative to a frame: its origin is the first peer's model, its unit the standard deviation
+of the widest of the newest models, kept as a logarithm. What collapses, collapses with the frame, and the
+distances between batches that decide the next variance keep their digits. While a fit takes real points the
+unit is at least the source's standard deviation. Own derivation.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache, reduce
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from scipy import stats
+
+from jaxsim import blocks, chi_square
+from jaxsim.chi_square import deviation
+from jaxsim.random import Key, normal_pair, threefry
+from jaxsim.recipe_observe import exact_observer
+from jaxsim.recipe_plan import DrawForm, FitForm, Form, Place, Plan, Shape, Table, starts, targets
+from theory.loop import Loop, LoopError
+
+LARGEST_MIXED = 4096  # points of a draw of random composition
+LARGEST_TABLES = 2**22
+FAR = 1e300  # distances in the frame stop here
+ADDRESSES = 4  # counters of a draw: one pair of normals, or two and the binomial's word
+
+
+class Fixed(NamedTuple):
+    """What does not depend on the generation; lengths in the source's standard deviations from its mean.
+
+    Attributes:
+        means: of the models numbered 0, [peer].
+        log_variance: of the models numbered 0.
+        targets: means of the sources.
+        turn: 2^32, in the precision of the run.
+        rows: polynomials of log chi-square.
+        log_scale: E log(chi2_nu / nu) + log nu, [row].
+        binomial: floor(2^64 P(K <= k)), [kind, k].
+    """
+
+    means: Any
+    log_variance: Any
+    targets: Any
+    turn: Any
+    rows: Any
+    log_scale: Any
+    binomial: Any
+
+
+class Step(NamedTuple):
+    """What belongs to generation g, [generation, place in the form].
+
+    Attributes:
+        form: number of the form.
+        row: of `Fixed.rows`, for each draw.
+        count, real_factor, model_factor, before: as in `jaxsim.recipe_plan.Table`.
+        kind: row of `Fixed.binomial`.
+        piece_count, taken, weight, divisor, total, fit_divisor: likewise.
+    """
+
+    form: Any
+    row: Any
+    count: Any
+    real_factor: Any
+    model_factor: Any
+    before: Any
+    kind: Any
+    piece_count: Any
+    taken: Any
+    weight: Any
+    divisor: Any
+    total: Any
+    fit_divisor: Any
+
+
+class Part(NamedTuple):
+    """A mean in the frame, and the sum of squares about it; or the log variance of a model."""
+
+    mean: Any
+    spread: Any
+
+
+class State(NamedTuple):
+    """What later fits can read.
+
+    Attributes:
+        origin: the frame's, from the source's mean.
+        log_unit: log of its unit.
+        models: [lag][peer], the newest first; in the frame, the variance as a logarithm.
+        batches: [lag][peer][part], in the frame.
+        pools: [peer], in the frame.
+        sets: in the source's units, from its mean.
+    """
+
+    origin: Any
+    log_unit: Any
+    models: tuple[tuple[Part, ...], ...]
+    batches: tuple[tuple[tuple[Part, ...], ...], ...]
+    pools: tuple[Part, ...]
+    sets: tuple[Part, ...]
+
+
+def require_statistics(loop: Loop, laid: Plan) -> None:
+    """Refuse what has no finite sufficient statistics.
+
+    Raises:
+        LoopError: in one sentence.
+    """
+    if loop.sampler.truncate is not None:
+        raise LoopError(
+            "sampler.truncate",
+            loop.sampler.truncate,
+            "truncated samples have no finite sufficient statistic; use the literal engine",
+        )
+    if any(portion.subset for form in laid.shape.forms for fit in form.fits for portion in fit.portions):
+        raise LoopError(
+            "data.policy",
+            loop.data.policy,
+            "random subsets of stored points have no finite sufficient statistics; use the literal engine",
+        )
+    mixed = _mixed(laid)
+    largest = max((n for n, _ in mixed), default=0)
+    if largest > LARGEST_MIXED or len(mixed) * largest > LARGEST_TABLES:
+        raise LoopError(
+            "data.composition",
+            "iid",
+            f"the exact engine tabulates a binomial of up to {LARGEST_MIXED} points; use the literal engine",
+        )
+
+
+def _mixed(laid: Plan) -> list[tuple[int, float]]:
+    """Points and real share of every kind of mixed draw, in order of appearance."""
+    table, found = laid.table, {}
+    for number, form in enumerate(laid.shape.forms):
+        for place, draw in enumerate(form.draws):
+            if draw.kind == "mixed":
+                rows = table.form == number
+                pairs = zip(table.count[rows, place], table.share[rows, place], strict=True)
+                found |= dict.fromkeys((int(n), float(p)) for n, p in pairs)
+    return list(found)
+
+
+def parameters(loop: Loop, laid: Plan, dtype: Any) -> tuple[Fixed, Step]:
+    """The arguments of the compiled program."""
+    table, mixed = laid.table, _mixed(laid)
+    degrees = np.maximum(table.count - 1, 1)
+    largest = max((n for n, _ in mixed), default=2)
+    distinct = np.union1d(degrees, np.arange(1, largest))  # of a mixed draw every number may be asked for
+    rows = chi_square.fit(distinct)
+    begin, log_variance = starts(loop, laid)
+    fixed = Fixed(
+        means=begin.astype(dtype),
+        log_variance=np.asarray(log_variance, dtype),
+        targets=targets(loop, laid.recipe).astype(dtype),
+        turn=np.asarray(2.0**32, dtype),
+        rows=rows.rows.astype(dtype),
+        log_scale=(rows.centre + np.log(distinct)).astype(dtype),
+        binomial=_binomial(mixed, largest),
+    )
+    return fixed, _steps(table, distinct, mixed, dtype)
+
+
+def _steps(table: Table, distinct: np.ndarray, mixed: list[tuple[int, float]], dtype: Any) -> Step:
+    numbers = {pair: kind for kind, pair in enumerate(mixed)}
+    if mixed:
+        pairs = zip(table.count.ravel().tolist(), table.share.ravel().tolist(), strict=True)
+        kind = np.array([numbers.get(pair, 0) for pair in pairs]).reshape(table.count.shape)
+    else:
+        kind = np.zeros_like(table.count)
+    floats = {
+        name: getattr(table, name).astype(dtype)
+        for name in (
+            "count", "real_factor", "model_factor", "before", "piece_count", "taken", "weight", "divisor",
+            "total", "fit_divisor",
+        )
+    }  # fmt: skip
+    row = np.searchsorted(distinct, np.maximum(table.count - 1, 1))
+    return Step(
+        form=table.form.astype(np.int32), row=row.astype(np.int32), kind=kind.astype(np.int32), **floats
+    )
+
+
+def _binomial(mixed: list[tuple[int, float]], largest: int) -> np.ndarray:
+    """Thresholds: K is how many of them are at most a uniform 64-bit word."""
+    found = np.full((max(len(mixed), 1), largest), 2**64 - 1, np.uint64)
+    for row, (n, share) in zip(found, mixed, strict=False):
+        below = np.minimum(stats.binom.cdf(np.arange(n), n, share), 1 - 2.0**-53) * 2.0**64
+        row[:n] = np.where(
+            stats.binom.sf(np.arange(n), n, share) < 2.0**-53, 2**64 - 1, below.astype(np.uint64)
+        )
+    return found
+
+
+@lru_cache(maxsize=64)
+def kernel(shape: Shape, models: int | None) -> blocks.Kernel:
+    """What one replicate does; one object for equal shapes, so that compiled programs are found again."""
+    return blocks.Kernel(_starter(shape), _stepper(shape), exact_observer(models), (), (), 1024, "summary")
+
+
+def _starter(shape: Shape) -> Callable:
+    def start(fixed: Fixed) -> State:
+        zero = jnp.zeros((), fixed.turn.dtype)
+        log_unit = fixed.log_variance / 2
+        models = tuple(
+            Part((fixed.means[peer] - fixed.means[0]) * jnp.exp(-log_unit), zero)
+            for peer in range(shape.peers)
+        )
+        empty = Part(zero, zero)
+        batch = ((empty,) * shape.parts,) * shape.peers
+        pools = (empty,) * (shape.peers if shape.pooled else 0)
+        return State(
+            fixed.means[0],
+            log_unit,
+            (models,) * shape.models,
+            (batch,) * shape.batches,
+            pools,
+            (empty,) * shape.sets,
+        )
+
+    return start
+
+
+def _stepper(shape: Shape) -> Callable:
+    def step(fixed: Fixed, step: Step, key: Key, replicate: Any, state: State) -> State:
+        generations = [
+            lambda state, form=form: _Generation(shape, form, fixed, step, key, replicate).run(state)
+            for form in shape.forms
+        ]
+        if not shape.switched:
+            return generations[0](state)
+        # never a single branch: it would be compiled in place, with other last bits
+        return lax.switch(step.form, [*generations, lambda state: state], state)
+
+    return step
+
+
+class _Generation:
+    """One form, with its numbers."""
+
+    def __init__(self, shape: Shape, form: Form, fixed: Fixed, step: Step, key: Key, replicate: Any):
+        self.shape, self.form, self.fixed, self.step = shape, form, fixed, step
+        self.key, self.replicate = key, replicate
+        self.piece = self.portion = 0
+
+    def run(self, state: State) -> State:
+        """The next generation."""
+        self.frame = _widened(state) if self._takes_real() else state
+        self.sets, self.pools = list(state.sets), list(self.frame.pools)
+        batches = [[list(parts) for parts in peers] for peers in self.frame.batches]
+        self.batches = batches
+        self.draws = [self._draw(number, draw) for number, draw in enumerate(self.form.draws)]
+        fitted = [self._fit(peer, fit) for peer, fit in enumerate(self.form.fits)]
+        models = (tuple(fitted), *self.frame.models[:-1])
+        moved = self.frame._replace(
+            models=models,
+            batches=tuple(tuple(map(tuple, peers)) for peers in batches),
+            pools=tuple(self.pools),
+            sets=tuple(self.sets),
+        )
+        moved = _reframed(moved)
+        # what is of lag 0 in this generation is of lag 1 in the next; the last lag falls off
+        return moved._replace(batches=(*moved.batches[:1], *moved.batches[:-1]))
+
+    def _takes_real(self) -> bool:
+        pieces = [piece for fit in self.form.fits for portion in fit.portions for piece in portion.pieces]
+        drawn = any(d.kind != "model" and (d.into is None or d.into[0] != "set") for d in self.form.draws)
+        return drawn or any(piece[0] == "set" for piece in pieces)
+
+    def _draw(self, number: int, draw: DrawForm) -> Part:
+        """The statistics of a draw, which is stored where it belongs."""
+        step = self.step
+        if draw.into is not None and draw.into[0] == "set":
+            made = self._normal(number, 0, self.fixed.targets[draw.target], 0.0, step.real_factor[number])
+            self.sets[draw.into[1]] = made
+            return made
+        if draw.kind == "real":
+            made = self._normal(number, 0, *self._source(draw), step.real_factor[number])
+        elif draw.kind == "model":
+            model = self.frame.models[draw.lag - 1][draw.peer]
+            made = self._normal(number, 0, *model, step.model_factor[number])
+        else:
+            made = self._mixed(number, draw)
+        if draw.into is not None and self.shape.batches:
+            _, lag, peer, part = draw.into
+            self.batches[lag][peer][part] = made
+        if draw.pool is not None:
+            pool = self.pools[draw.pool]
+            self.pools[draw.pool] = _merged([(step.before[number], pool), (step.count[number], made)])
+        return made
+
+    def _source(self, draw: DrawForm) -> tuple[Any, Any]:
+        """A source's mean and log variance in the frame."""
+        shrink = jnp.exp(-self.frame.log_unit)
+        return (self.fixed.targets[draw.target] - self.frame.origin) * shrink, -2 * self.frame.log_unit
+
+    def _normals(self, number: int, place: int) -> tuple[Any, Any]:
+        counter = np.uint32(ADDRESSES * number + place)
+        return normal_pair(threefry(self.key, (self.replicate, counter)), self.fixed.turn)
+
+    def _normal(self, number: int, place: int, mean: Any, log_variance: Any, factor: Any) -> Part:
+        """The points of draw `number`, all of one normal law."""
+        z, x = self._normals(number, place)
+        row, count = self.step.row[number], self.step.count[number]
+        variance = jnp.exp(log_variance) * factor
+        squares = jnp.exp(self.fixed.log_scale[row] + deviation(self.fixed.rows[row], x))
+        return Part(mean + jnp.sqrt(variance / count) * z, jnp.where(count > 1, variance * squares, 0))
+
+    def _mixed(self, number: int, draw: DrawForm) -> Part:
+        """Real points, as many as a binomial says, and a model's."""
+        step, fixed = self.step, self.fixed
+        high, low = threefry(self.key, (self.replicate, np.uint32(ADDRESSES * number + 2)))
+        word = (high.astype(jnp.uint64) << np.uint64(32)) | low.astype(jnp.uint64)
+        real = jnp.searchsorted(fixed.binomial[step.kind[number]], word, side="right")
+        total = step.count[number]
+        counts = real.astype(total.dtype), total - real.astype(total.dtype)
+        laws = self._source(draw), self.frame.models[draw.lag - 1][draw.peer]
+        factors = step.real_factor[number], step.model_factor[number]
+        parts = []
+        for place, (count, law, factor) in enumerate(zip(counts, laws, factors, strict=True)):
+            z, x = self._normals(number, place)
+            row = jnp.maximum(
+                count.astype(jnp.int32) - 2, 0
+            )  # degrees of freedom 1, 2, ... are rows 0, 1, ...
+            variance = jnp.exp(law[1]) * factor
+            squares = jnp.exp(fixed.log_scale[row] + deviation(fixed.rows[row], x))
+            mean = law[0] + jnp.sqrt(variance / jnp.maximum(count, 1)) * z
+            parts.append((count, Part(mean, jnp.where(count > 1, variance * squares, 0))))
+        return _merged(parts)
+
+    def _piece(self, place: Place) -> tuple[Any, Part]:
+        count = self.step.piece_count[self.piece]
+        self.piece += 1
+        match place:
+            case ("draw", number):
+                return count, self.draws[number]
+            case ("batch", lag, peer, part):
+                return count, self.batches[lag][peer][part]
+            case ("pool", peer):
+                return count, self.pools[peer]
+            case ("moments", lag, peer):
+                model = self.frame.models[lag - 1][peer]
+                return jnp.ones_like(count), Part(model.mean, jnp.exp(model.spread))
+            case _:
+                mean, spread = self.sets[place[1]]
+                shrink = jnp.exp(-self.frame.log_unit)
+                return count, Part((mean - self.frame.origin) * shrink, spread * shrink**2)
+
+    def _fit(self, peer: int, form: FitForm) -> Part:
+        """A model in the frame, its variance as a logarithm."""
+        step = self.step
+        portions = []
+        for portion in form.portions:
+            portions.append([self._piece(place) for place in portion.pieces])
+        if not form.weighted:
+            mean, spread = _merged([piece for portion in portions for piece in portion])
+            return Part(mean, _log(spread / step.fit_divisor[peer]))
+        first = self.portion
+        self.portion += len(portions)
+        means, variances, weights = [], [], []
+        for number, portion in enumerate(portions, first):
+            mean, spread = _merged(portion)
+            means.append(mean)
+            variances.append(spread / step.divisor[number])
+            weights.append(step.weight[number])
+        mean = sum(w * m for w, m in zip(weights, means, strict=True))
+        variance = sum(w * v for w, v in zip(weights, variances, strict=True))
+        if self.shape.between:
+            variance = variance + sum(w * (m - mean) ** 2 for w, m in zip(weights, means, strict=True))
+        return Part(mean, _log(variance))
+
+
+def _merged(pieces: Sequence[tuple[Any, Part]]) -> Part:
+    """Pieces (count, part) as one."""
+    if len(pieces) == 1:
+        return pieces[0][1]
+    total = reduce(jnp.add, (count for count, _ in pieces))
+    mean = sum((count / total) * part.mean for count, part in pieces)
+    spread = sum(part.spread + count * (part.mean - mean) ** 2 for count, part in pieces)
+    return Part(mean, spread)
+
+
+def _log(variance: Any) -> Any:
+    return jnp.log(jnp.maximum(variance, jnp.finfo(variance.dtype).tiny))
+
+
+def _widened(state: State) -> State:
+    """In a frame whose unit is at least the source's standard deviation."""
+    return _scaled(state, jnp.maximum(state.log_unit, 0))
+
+
+def _reframed(state: State) -> State:
+    """In the frame of the newest models."""
+    newest = state.models[0]
+    shift = newest[0].mean
+    widest = reduce(jnp.maximum, (model.spread for model in newest))
+
+    def moved(part: Part) -> Part:
+        return part._replace(mean=part.mean - shift)
+
+    state = state._replace(
+        origin=state.origin + shift * jnp.exp(state.log_unit),
+        models=tuple(tuple(map(moved, peers)) for peers in state.models),
+        batches=tuple(tuple(tuple(map(moved, parts)) for parts in peers) for peers in state.batches),
+        pools=tuple(map(moved, state.pools)),
+    )
+    return _scaled(state, state.log_unit + widest / 2)
+
+
+def _scaled(state: State, log_unit: Any) -> State:
+    """In another unit."""
+    step = state.log_unit - log_unit
+    factor = jnp.exp(step)
+    square = factor * factor
+
+    def stored(part: Part) -> Part:
+        return Part(_near(part.mean * factor), part.spread * square)
+
+    def fitted(part: Part) -> Part:
+        return Part(_near(part.mean * factor), part.spread + 2 * step)
+
+    return state._replace(
+        log_unit=log_unit,
+        models=tuple(tuple(map(fitted, peers)) for peers in state.models),
+        batches=tuple(tuple(tuple(map(stored, parts)) for parts in peers) for peers in state.batches),
+        pools=tuple(map(stored, state.pools)),
+    )
+
+
+def _near(distance: Any) -> Any:
+    far = min(FAR, float(jnp.finfo(distance.dtype).max) / 1e8)
+    return jnp.clip(distance, -far, far)

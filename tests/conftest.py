@@ -4,6 +4,7 @@ import jax
 from jaxtyping import install_import_hook
 
 jax.config.update("jax_num_cpu_devices", 8)
+jax.devices()  # before a test of the command line asks for another number
 
 ARRAY_MODULES = ["random", "chi_square", "line", "space", "exact", "literal", "summary", "triangular"]
 

@@ -158,8 +158,10 @@ def kill_at_random(place, layout, seed, kills):
                 time.sleep(0.005)
             time.sleep(rng.uniform(0, 0.3))
             child.send_signal(signal.SIGKILL)
-            killed += child.wait() == -signal.SIGKILL
-            child.stderr.close()
+            code = child.wait()
+            with child.stderr:
+                assert code in (0, -signal.SIGKILL), child.stderr.read()
+            killed += code == -signal.SIGKILL
         else:
             assert child.communicate()[1] == b""
         if exists(place):

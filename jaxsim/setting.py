@@ -21,6 +21,9 @@ Precision = Literal["float32", "float64"]
 LARGEST_SEEDS = 2**32
 LARGEST_LITERAL = 2**31
 LARGEST_SINGLE = 10**6  # beyond this n the rounding of float32 nears the spread of one fit
+LARGEST_SINGLE_SPACE = 10**4  # in d dimensions W2^2 ~ d^2 / n is a difference of traces of order d
+SMALLEST_SINGLE_CUT = 1e-2  # samples truncated closer than this differ too little in float32
+SMALLEST_CUT = 1e-6  # ... and in float64
 ENGINES = ("exact", "literal")
 
 
@@ -58,6 +61,12 @@ def prepare(loop: Loop, plan: Schedule, engine: Engine, dtype: np.dtype) -> Sett
     if engine == "literal" and plan.sizes.max() > LARGEST_LITERAL:
         raise LoopError(
             "data.n", int(plan.sizes.max()), f"the literal engine draws every sample, up to {LARGEST_LITERAL}"
+        )
+    if plan.truncated.any() and loop.sampler.truncate < SMALLEST_CUT:
+        raise LoopError(
+            "sampler.truncate",
+            loop.sampler.truncate,
+            f"below {SMALLEST_CUT:g} the samples are too close together to be told apart",
         )
     family: Any = line if gaussians(loop)[0].is_scalar else space
     fixed, steps = family.parameters(loop, plan, dtype)
@@ -126,11 +135,14 @@ def require_sound(seeds: object, seed: object, engine: str, keep: str, precision
 
 def chosen_precision(loop: Loop, plan: Schedule, engine: str) -> Precision:
     """What a run is computed in unless told otherwise."""
-    # by the first size alone: a longer run must extend a shorter one to the last bit
-    large = plan.sizes[0] > LARGEST_SINGLE
+    # by what does not depend on the generation: a longer run must extend a shorter one to the last bit
+    flat = gaussians(loop)[0].is_scalar
+    large = plan.sizes[0] > (LARGEST_SINGLE if flat else LARGEST_SINGLE_SPACE)
+    cut = loop.sampler.truncate
+    close = cut is not None and cut < SMALLEST_SINGLE_CUT
     # a Cholesky factor of a sampled scatter matrix squares its condition number
-    squared = engine == "literal" and not gaussians(loop)[0].is_scalar
-    return "float64" if large or squared else "float32"
+    squared = engine == "literal" and not flat
+    return "float64" if large or close or squared else "float32"
 
 
 def chosen_devices(devices: int | Sequence[jax.Device] | None) -> tuple[jax.Device, ...]:

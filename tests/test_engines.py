@@ -315,3 +315,20 @@ def test_growing_samples():
     found = simulate(loop, range(1, 7), count, observables=["log_variance"])
     assert np.abs(scores(found, "log_variance", mean, variance)).max() < threshold(12)
     assert np.abs(scores(found, "log_variance", mean + 0.05, variance)[0]).max() > threshold(12)
+
+
+def test_precision_follows_what_float32_can_hold():
+    """Neither far generations nor the request decide it: a longer run extends a shorter one."""
+    plane = Loop(Gaussian([0, 0], 1), Replace(10**5))
+    assert simulate(plane, 1, 8, observables=["w2_squared"]).attrs["precision"] == "float64"
+    close = Loop(Gaussian(0, 1), Replace(5), sampler=Sampler(truncate=1e-3))
+    for generation in (1, 2):
+        run = simulate(close, generation, 8, engine="literal", observables=["variance"])
+        assert run.attrs["precision"] == "float64"
+        assert run.variance.sel(statistic="mean").item() > 0
+
+
+def test_a_cut_below_the_resolution_is_refused():
+    loop = Loop(Gaussian(0, 1), Replace(5), sampler=Sampler(truncate=1e-9))
+    with pytest.raises(LoopError, match="told apart"):
+        simulate(loop, 2, 8, engine="literal")

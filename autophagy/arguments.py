@@ -96,6 +96,12 @@ def level(text: str) -> tuple[str, str]:
     return observable, number
 
 
+def add_compilation_cache(parser: argparse.ArgumentParser) -> None:
+    """Add the option that says where compiled programs are kept."""
+    parser.add_argument("--compilation-cache", metavar="DIR",
+                        help="keep compiled programs there, or off (default: off on a CPU)")  # fmt: skip
+
+
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command and its options.
 
@@ -143,6 +149,9 @@ def _parser() -> argparse.ArgumentParser:
     drawn.add_argument("--max-generations", type=count, default=1_000_000,
                        help="where a first passage is given up (default 10^6)")  # fmt: skip
 
+    compiled = argparse.ArgumentParser(add_help=False)
+    add_compilation_cache(compiled)
+
     command = commands.add_parser(
         "predict", parents=[loop, shown], help="closed forms, with status and source"
     )
@@ -152,14 +161,20 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--quantiles", type=probabilities, default=[], metavar="P,P,...",
                          help="add quantiles, where the law is known")  # fmt: skip
 
-    commands.add_parser("simulate", parents=[loop, shown, drawn], help="Monte Carlo with standard errors")
-    commands.add_parser("compare", parents=[loop, shown, drawn], help="both, side by side, with verdicts")
+    commands.add_parser(
+        "simulate", parents=[loop, shown, drawn, compiled], help="Monte Carlo with standard errors"
+    )
+    commands.add_parser(
+        "compare", parents=[loop, shown, drawn, compiled], help="both, side by side, with verdicts"
+    )
 
     command = commands.add_parser("derive", parents=[loop], help="the recursion and its solution")
     command.add_argument("--latex", action="store_true", help="LaTeX instead of text")
     command.add_argument("--json", action="store_true", help="print one JSON object")
 
-    command = commands.add_parser("verify", help="every claim against Monte Carlo; exit 1 on a disagreement")
+    command = commands.add_parser(
+        "verify", parents=[compiled], help="every claim against Monte Carlo; exit 1 on a disagreement"
+    )
     command.add_argument(
         "claims", nargs="*", metavar="CLAIM", help="claim ids, such as gaussian.R1 (default all)"
     )
@@ -172,7 +187,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add_parsers(commands)
 
-    command = commands.add_parser("figures", help="paper figures from their rows")
+    command = commands.add_parser("figures", parents=[compiled], help="paper figures from their rows")
     command.add_argument("names", nargs="*", metavar="NAME", help="which (default all)")
     command.add_argument("--collect", action="store_true", help="compute the rows again first")
     command.add_argument("-o", dest="output", default="out", metavar="FOLDER", help="where to (default out)")

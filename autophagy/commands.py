@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import math
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
 from autophagy.arguments import UsageError
 from autophagy.files import check_file, check_folder
+from autophagy.hardware import use
 from autophagy.output import (
     DATA_ENDINGS,
     observable_table,
@@ -79,7 +78,7 @@ def _simulate(options: argparse.Namespace) -> int:
     _check_finite(options)
     if options.output:
         check_file(options.output, DATA_ENDINGS)
-    _use_all_cores()
+    use(cache=options.compilation_cache)
     dataset = _monte_carlo(options, solved)
     entries = statistics(dataset, ("mean", "variance", "standard_error"))
     content = payload(
@@ -99,7 +98,7 @@ def _compare(options: argparse.Namespace) -> int:
     _check_finite(options)
     if options.output:
         check_file(options.output, (*DATA_ENDINGS, ".pdf", ".png"))
-    _use_all_cores()
+    use(cache=options.compilation_cache)
     comparison = compare(
         solved,
         [int(g) for g in options.generations],
@@ -148,7 +147,7 @@ def _verify(options: argparse.Namespace) -> int:
     check_claims(options.claims, options.bounds)
     if options.output:
         check_file(options.output, VERIFICATION_ENDINGS)
-    _use_all_cores()
+    use(cache=options.compilation_cache)
     verification = verify(
         options.claims or None, quick=options.quick, bounds=options.bounds, progress=progress("verifying")
     )
@@ -169,7 +168,7 @@ def _figures(options: argparse.Namespace) -> int:
             raise UsageError(f"figure {name!r} is unknown; there are {', '.join(FIGURES)}")
     check_folder(options.output)
     if options.collect:
-        _use_all_cores()
+        use(cache=options.compilation_cache)
     for name in options.names or FIGURES:
         for path in make(name, Path(options.output), collect=options.collect, progress=progress(name)):
             print(path)
@@ -301,13 +300,3 @@ def _add_statements(entries: dict[str, dict]) -> None:
         for claim in CLAIMS:
             if (claim.id, claim.observable) == (entry.get("claim"), name):
                 entry["latex"] = f"% {claim.id}, {name}: {claim.validity}\n{claim.statement}"
-
-
-def _use_all_cores() -> None:
-    """Give JAX a CPU device for each core: its loops do not spread over cores by themselves."""
-    import jax
-
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    # Whoever used JAX before calling main() has chosen already.
-    with contextlib.suppress(RuntimeError):
-        jax.config.update("jax_num_cpu_devices", cores)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from autophagy.arguments import count, seed
+from autophagy.arguments import add_compilation_cache, count, seed
 
 ACTIONS = ("status", "merge", "export")
 FORMATS = ("csv", "netcdf", "parquet")
@@ -60,6 +60,13 @@ def add_parsers(commands: Any) -> None:
                          help="do only the I-th of N parts, I from 0")  # fmt: skip
     command.add_argument("--devices", type=count, metavar="K", help="devices, or CPU cores (default all)")
     command.add_argument("--budget", type=seconds, metavar="SECONDS", help="begin no unit after this time")
+    command.add_argument("--distributed", action="store_true",
+                         help="one of many processes of SLURM, Open MPI, a TPU or Kubernetes")  # fmt: skip
+    command.add_argument("--coordinator", type=address, metavar="HOST:PORT",
+                         help="one of many processes: where process 0 listens")  # fmt: skip
+    command.add_argument("--processes", type=count, metavar="N", help="how many there are")
+    command.add_argument("--process-id", type=process_id, metavar="I", help="which one this is, from 0")
+    add_compilation_cache(command)
     command.add_argument("--json", action="store_true", help="print one JSON object")
 
     command = commands.add_parser("sweep-status", prog="autophagy sweep status")
@@ -82,6 +89,21 @@ def shard(text: str) -> tuple[int, int]:
     if not (slash and index.isdecimal() and shards.isdecimal() and int(index) < int(shards)):
         raise argparse.ArgumentTypeError(f"{text!r}: write I/N with 0 <= I < N, such as 0/4")
     return int(index), int(shards)
+
+
+def address(text: str) -> str:
+    """A `host:port`."""
+    host, _, port = text.rpartition(":")
+    if not (host and port.isdecimal() and 0 < int(port) < 2**16):
+        raise argparse.ArgumentTypeError(f"{text!r}: write HOST:PORT, such as node1:1234")
+    return text
+
+
+def process_id(text: str) -> int:
+    """A whole number of at least 0."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r}: a whole number from 0 is needed")
+    return int(text)
 
 
 def seconds(text: str) -> float:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autophagy.arguments import UsageError
 from autophagy.files import check_file, write
+from autophagy.hardware import use
 from autophagy.output import print_json, table
 from autophagy.progress import line, progress
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from jaxsim.meeting import Seat
     from jaxsim.store import Store
     from jaxsim.sweep import Progress
 
@@ -34,8 +34,10 @@ def sweep(options: argparse.Namespace) -> int:
         "engine": options.engine,
         "observables": options.observable,
     }
+    _check_processes(options)
     plan = load(options.sweep, options.set, given)
-    _use_devices(options.devices)
+    seat = _seat(options)
+    use(options.devices, options.compilation_cache)
     from autophagy.verbs import resolved
     from jaxsim.sweep import run
 
@@ -44,17 +46,17 @@ def sweep(options: argparse.Namespace) -> int:
         run(
             plan,
             options.output,
-            shard=options.shard,
+            shard=seat.part(options.shard),
             devices=options.devices,
             budget=options.budget,
             resume=options.resume is not False,
             repair=options.repair,
             resolve=resolved,
-            progress=_shown(),
+            progress=_shown() if seat.process == 0 else None,
         )
     except KeyboardInterrupt:
         code = 130
-    _report(options.output, options.json, code)
+    _report(options.output, options.json, code, seat.processes)
     return code
 
 
@@ -90,6 +92,30 @@ def export(options: argparse.Namespace) -> int:
     return 0
 
 
+def _check_processes(options: argparse.Namespace) -> None:
+    """Refuse half an answer to which of how many processes this is."""
+    given = (options.coordinator, options.processes, options.process_id)
+    if not options.distributed and given.count(None) in (1, 2):
+        raise UsageError(
+            "--coordinator, --processes and --process-id go together; --distributed finds what is missing"
+        )
+    if None not in given[1:] and options.process_id >= options.processes:
+        raise UsageError(
+            f"--process-id {options.process_id}: there are {options.processes} processes, counted from 0"
+        )
+
+
+def _seat(options: argparse.Namespace) -> Seat:
+    """Which of how many processes this is: the only one, unless told otherwise."""
+    from jaxsim.meeting import Seat, meet
+
+    if not options.distributed and options.coordinator is None:
+        return Seat(0, 1)
+    seat = meet(options.coordinator, options.processes, options.process_id)
+    seat.take()
+    return seat
+
+
 def _shown() -> Callable[[Progress], None]:
     draw = line()
 
@@ -100,7 +126,7 @@ def _shown() -> Callable[[Progress], None]:
     return show
 
 
-def _report(place: str, as_json: bool, code: int) -> None:
+def _report(place: str, as_json: bool, code: int, processes: int = 1) -> None:
     """How far the store is, as a line and, unless all is done, the points that lack something."""
     from jaxsim.store import open_store
 
@@ -129,7 +155,8 @@ def _report(place: str, as_json: bool, code: int) -> None:
     print(table([["sweep", ""], *([key.replace("_", " "), str(content[key])] for key in shown)]))
     if content["done"] < content["units"]:
         why = "interrupted at a unit boundary; " if code == 130 else ""
-        print(f"{why}{content['units'] - content['done']} units are left: the same command goes on")
+        others = ", unless another process is at them" if processes > 1 else ""
+        print(f"{why}{content['units'] - content['done']} units are left: the same command goes on{others}")
 
 
 def rows(store: Store, points: int = 64) -> Iterator[pd.DataFrame]:
@@ -193,13 +220,3 @@ def _parquet(draft: Path, store: Store) -> None:
         writer = writer or pq.ParquetWriter(draft, part.schema)
         writer.write_table(part)
     writer.close()
-
-
-def _use_devices(asked: int | None) -> None:
-    """On a CPU, as many JAX devices as asked for, or as there are cores; accelerators are what they are."""
-    import jax
-
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    # a process that uses JAX already has its devices
-    with contextlib.suppress(RuntimeError):
-        jax.config.update("jax_num_cpu_devices", asked or cores)

@@ -11,7 +11,7 @@ from scipy.special import digamma, polygamma
 from scipy.stats import norm, truncnorm
 
 from jaxsim.simulate import simulate
-from theory.loop import Gaussian, Loop, MaximumLikelihood, Replace, Sampler, Unbiased
+from theory.loop import Gaussian, Loop, LoopError, MaximumLikelihood, Replace, Sampler, Unbiased
 
 RATE = 1e-6
 ESTIMATORS = [MaximumLikelihood(), Unbiased()]

@@ -82,7 +82,7 @@ def _reason(complaint: str, patience: int) -> str:
     """A sentence for what the runtime says when it aborts."""
     if "ALREADY_EXISTS" in complaint or "newer incarnation" in complaint:
         return "two processes came with one id; each needs its own"
-    if "in use" in complaint or "Failed to start" in complaint:
+    if "Failed to add port" in complaint or "Failed to start" in complaint:
         return "process 0 cannot listen there; give a free port of its machine"
     if not complaint or "DEADLINE_EXCEEDED" in complaint:
         return f"not all processes came within {patience} s; a part can also be done alone, with --shard"
@@ -114,4 +114,4 @@ def _attend(coordinator: str | None, processes: int | None, process: int | None,
 
 
 if __name__ == "__main__":
-    print(json.dumps(_attend(*json.loads(sys.argv[1]))))
+    print(json.dumps(_attend(*json.loads(sys.argv[1]))), flush=True)  # the runtime may crash at the exit

@@ -41,3 +41,52 @@ def literal(n: int, generations: int, seeds: int, seed: int = 0) -> np.ndarray:
             variance[i] *= (z @ z) / n - centre * centre
         kept[t] = mean.mean(), mean.var(), variance.mean(), variance.var()
     return kept
+
+
+def accumulate(n: int, generations: int, seeds: int, seed: int = 0) -> np.ndarray:
+    """All points so far as a running mean and sum of squares, in float64; [generation, 4] summaries."""
+    rng = np.random.Generator(np.random.SFC64(seed))
+    mean, squares, sigma = np.zeros(seeds), np.zeros(seeds), np.ones(seeds)
+    z, gamma = np.empty(seeds), np.empty(seeds)
+    kept = np.empty((generations, 4))
+    for t in range(generations):
+        before, after = n * t, n * (t + 1)
+        rng.standard_normal(out=z)
+        rng.standard_gamma((n - 1) / 2, out=gamma)
+        z *= sigma * n**-0.5  # the batch's mean from the pool's, which is the model's
+        gamma *= 2 * sigma * sigma
+        squares += gamma
+        squares += z * z * (n * before / after)
+        mean += z * (n / after)
+        np.sqrt(squares / after, out=sigma)
+        variance = squares / after
+        kept[t] = mean.mean(), mean @ mean, variance.mean(), variance @ variance
+    kept[:, 1::2] = kept[:, 1::2] / seeds - kept[:, ::2] ** 2
+    return kept
+
+
+def fresh(real: int, synthetic: int, generations: int, seeds: int, seed: int = 0) -> np.ndarray:
+    """Real and synthetic points as two means and two chi-squares, in float64; [generation, 4] summaries."""
+    rng = np.random.Generator(np.random.SFC64(seed))
+    n = real + synthetic
+    mean, sigma = np.zeros(seeds), np.ones(seeds)
+    a, b, gamma, other = (np.empty(seeds) for _ in range(4))
+    kept = np.empty((generations, 4))
+    for t in range(generations):
+        rng.standard_normal(out=a)
+        rng.standard_normal(out=b)
+        rng.standard_gamma((real - 1) / 2, out=gamma)
+        rng.standard_gamma((synthetic - 1) / 2, out=other)
+        a *= real**-0.5
+        b *= sigma * synthetic**-0.5
+        b += mean
+        other *= sigma * sigma
+        gamma += other
+        gamma *= 2 / n
+        gap = b - a
+        variance = gamma + gap * gap * (real * synthetic / n**2)
+        mean = a + gap * (synthetic / n)
+        np.sqrt(variance, out=sigma)
+        kept[t] = mean.mean(), mean @ mean, variance.mean(), variance @ variance
+    kept[:, 1::2] = kept[:, 1::2] / seeds - kept[:, ::2] ** 2
+    return kept

@@ -11,10 +11,11 @@ from clock import cores, machine
 
 jax.config.update("jax_num_cpu_devices", cores())
 
+import accumulate  # noqa: E402
 import exact_engine  # noqa: E402
 import literal_engine  # noqa: E402
 
-BENCHMARKS = {"exact engine": exact_engine, "literal engine": literal_engine}
+BENCHMARKS = {"exact engine": exact_engine, "literal engine": literal_engine, "running sums": accumulate}
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -9,14 +9,12 @@ a pool is a running triple: the cost of a generation depends neither on n nor on
 draw the number of real points is binomial, found by inversion of a 64-bit word. A uniform subset of stored
 points has no such statistics.
 
-Everything is relative to a frame: its origin is the first peer's model, its unit the standard deviation
-of the widest of the newest models, kept as a logarithm. What collapses, collapses with the frame, and the
-distances between batches that decide the next variance keep their digits. While a fit takes real points the
-unit is at least the source's standard deviation. Own derivation.
+Parts are kept in a moving frame (`jaxsim.recipe_frame`). A single device compiles some forms with other last
+bits than several devices do; among several, and for any replicates and length, the bits are the same.
 """
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache, reduce
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -27,13 +25,13 @@ from scipy import stats
 from jaxsim import blocks, chi_square
 from jaxsim.chi_square import deviation
 from jaxsim.random import Key, normal_pair, threefry
+from jaxsim.recipe_frame import Part, State, merged, reframed, widened
 from jaxsim.recipe_observe import exact_observer
 from jaxsim.recipe_plan import DrawForm, FitForm, Form, Place, Plan, Shape, Table, starts, targets
 from theory.loop import Loop, LoopError
 
 LARGEST_MIXED = 4096  # points of a draw of random composition
 LARGEST_TABLES = 2**22
-FAR = 1e300  # distances in the frame stop here
 ADDRESSES = 4  # counters of a draw: one pair of normals, or two and the binomial's word
 
 
@@ -85,33 +83,6 @@ class Step(NamedTuple):
     fit_divisor: Any
 
 
-class Part(NamedTuple):
-    """A mean in the frame, and the sum of squares about it; or the log variance of a model."""
-
-    mean: Any
-    spread: Any
-
-
-class State(NamedTuple):
-    """What later fits can read.
-
-    Attributes:
-        origin: the frame's, from the source's mean.
-        log_unit: log of its unit.
-        models: [lag][peer], the newest first; in the frame, the variance as a logarithm.
-        batches: [lag][peer][part], in the frame.
-        pools: [peer], in the frame.
-        sets: in the source's units, from its mean.
-    """
-
-    origin: Any
-    log_unit: Any
-    models: tuple[tuple[Part, ...], ...]
-    batches: tuple[tuple[tuple[Part, ...], ...], ...]
-    pools: tuple[Part, ...]
-    sets: tuple[Part, ...]
-
-
 def require_statistics(loop: Loop, laid: Plan) -> None:
     """Refuse what has no finite sufficient statistics.
 
@@ -155,9 +126,10 @@ def _mixed(laid: Plan) -> list[tuple[int, float]]:
 def parameters(loop: Loop, laid: Plan, dtype: Any) -> tuple[Fixed, Step]:
     """The arguments of the compiled program."""
     table, mixed = laid.table, _mixed(laid)
-    degrees = np.maximum(table.count - 1, 1)
-    largest = max((n for n, _ in mixed), default=2)
-    distinct = np.union1d(degrees, np.arange(1, largest))  # of a mixed draw every number may be asked for
+    largest = max((n for n, _ in mixed), default=1)
+    # a single point has none, and any row does; of a mixed draw every number may be asked for
+    degrees = np.where(table.count > 1, table.count, max(int(table.count.max()), 2)) - 1
+    distinct = np.union1d(degrees, np.arange(1, largest))
     rows = chi_square.fit(distinct)
     begin, log_variance = starts(loop, laid)
     fixed = Fixed(
@@ -169,10 +141,10 @@ def parameters(loop: Loop, laid: Plan, dtype: Any) -> tuple[Fixed, Step]:
         log_scale=(rows.centre + np.log(distinct)).astype(dtype),
         binomial=_binomial(mixed, largest),
     )
-    return fixed, _steps(table, distinct, mixed, dtype)
+    return fixed, _steps(table, np.searchsorted(distinct, degrees), mixed, dtype)
 
 
-def _steps(table: Table, distinct: np.ndarray, mixed: list[tuple[int, float]], dtype: Any) -> Step:
+def _steps(table: Table, row: np.ndarray, mixed: list[tuple[int, float]], dtype: Any) -> Step:
     numbers = {pair: kind for kind, pair in enumerate(mixed)}
     if mixed:
         pairs = zip(table.count.ravel().tolist(), table.share.ravel().tolist(), strict=True)
@@ -186,7 +158,6 @@ def _steps(table: Table, distinct: np.ndarray, mixed: list[tuple[int, float]], d
             "total", "fit_divisor",
         )
     }  # fmt: skip
-    row = np.searchsorted(distinct, np.maximum(table.count - 1, 1))
     return Step(
         form=table.form.astype(np.int32), row=row.astype(np.int32), kind=kind.astype(np.int32), **floats
     )
@@ -222,6 +193,7 @@ def _starter(shape: Shape) -> Callable:
         pools = (empty,) * (shape.peers if shape.pooled else 0)
         return State(
             fixed.means[0],
+            jnp.exp(log_unit),
             log_unit,
             (models,) * shape.models,
             (batch,) * shape.batches,
@@ -256,11 +228,12 @@ class _Generation:
 
     def run(self, state: State) -> State:
         """The next generation."""
-        self.frame = _widened(state) if self._takes_real() else state
+        self.frame, self.newest = widened(state) if self._takes_real() else (state, 1.0)
         self.sets, self.pools = list(state.sets), list(self.frame.pools)
         batches = [[list(parts) for parts in peers] for peers in self.frame.batches]
         self.batches = batches
         self.draws = [self._draw(number, draw) for number, draw in enumerate(self.form.draws)]
+        self.variances: list[Any] = []
         fitted = [self._fit(peer, fit) for peer, fit in enumerate(self.form.fits)]
         models = (tuple(fitted), *self.frame.models[:-1])
         moved = self.frame._replace(
@@ -269,7 +242,7 @@ class _Generation:
             pools=tuple(self.pools),
             sets=tuple(self.sets),
         )
-        moved = _reframed(moved)
+        moved = reframed(moved, self.variances)
         # what is of lag 0 in this generation is of lag 1 in the next; the last lag falls off
         return moved._replace(batches=(*moved.batches[:1], *moved.batches[:-1]))
 
@@ -282,14 +255,13 @@ class _Generation:
         """The statistics of a draw, which is stored where it belongs."""
         step = self.step
         if draw.into is not None and draw.into[0] == "set":
-            made = self._normal(number, 0, self.fixed.targets[draw.target], 0.0, step.real_factor[number])
+            made = self._normal(number, self.fixed.targets[draw.target], 1.0, step.real_factor[number])
             self.sets[draw.into[1]] = made
             return made
         if draw.kind == "real":
-            made = self._normal(number, 0, *self._source(draw), step.real_factor[number])
+            made = self._normal(number, *self._source(draw), step.real_factor[number])
         elif draw.kind == "model":
-            model = self.frame.models[draw.lag - 1][draw.peer]
-            made = self._normal(number, 0, *model, step.model_factor[number])
+            made = self._normal(number, *self._model(draw.lag, draw.peer), step.model_factor[number])
         else:
             made = self._mixed(number, draw)
         if draw.into is not None and self.shape.batches:
@@ -297,23 +269,30 @@ class _Generation:
             self.batches[lag][peer][part] = made
         if draw.pool is not None:
             pool = self.pools[draw.pool]
-            self.pools[draw.pool] = _merged([(step.before[number], pool), (step.count[number], made)])
+            self.pools[draw.pool] = merged([(step.before[number], pool), (step.count[number], made)])
         return made
 
     def _source(self, draw: DrawForm) -> tuple[Any, Any]:
-        """A source's mean and log variance in the frame."""
-        shrink = jnp.exp(-self.frame.log_unit)
-        return (self.fixed.targets[draw.target] - self.frame.origin) * shrink, -2 * self.frame.log_unit
+        """A source's mean and variance in the frame."""
+        shrink = 1 / self.frame.unit
+        return (self.fixed.targets[draw.target] - self.frame.origin) * shrink, shrink * shrink
+
+    def _model(self, lag: int, peer: int) -> tuple[Any, Any]:
+        """A model's mean and variance in the frame."""
+        if lag == 1 and self.shape.peers == 1:  # the frame is its own
+            return jnp.zeros_like(self.frame.origin), self.newest * self.newest
+        mean, log_variance = self.frame.models[lag - 1][peer]
+        return mean, jnp.exp(log_variance)
 
     def _normals(self, number: int, place: int) -> tuple[Any, Any]:
         counter = np.uint32(ADDRESSES * number + place)
         return normal_pair(threefry(self.key, (self.replicate, counter)), self.fixed.turn)
 
-    def _normal(self, number: int, place: int, mean: Any, log_variance: Any, factor: Any) -> Part:
+    def _normal(self, number: int, mean: Any, variance: Any, factor: Any) -> Part:
         """The points of draw `number`, all of one normal law."""
-        z, x = self._normals(number, place)
+        z, x = self._normals(number, 0)
         row, count = self.step.row[number], self.step.count[number]
-        variance = jnp.exp(log_variance) * factor
+        variance = variance * factor
         squares = jnp.exp(self.fixed.log_scale[row] + deviation(self.fixed.rows[row], x))
         return Part(mean + jnp.sqrt(variance / count) * z, jnp.where(count > 1, variance * squares, 0))
 
@@ -325,7 +304,7 @@ class _Generation:
         real = jnp.searchsorted(fixed.binomial[step.kind[number]], word, side="right")
         total = step.count[number]
         counts = real.astype(total.dtype), total - real.astype(total.dtype)
-        laws = self._source(draw), self.frame.models[draw.lag - 1][draw.peer]
+        laws = self._source(draw), self._model(draw.lag, draw.peer)
         factors = step.real_factor[number], step.model_factor[number]
         parts = []
         for place, (count, law, factor) in enumerate(zip(counts, laws, factors, strict=True)):
@@ -333,11 +312,11 @@ class _Generation:
             row = jnp.maximum(
                 count.astype(jnp.int32) - 2, 0
             )  # degrees of freedom 1, 2, ... are rows 0, 1, ...
-            variance = jnp.exp(law[1]) * factor
+            variance = law[1] * factor
             squares = jnp.exp(fixed.log_scale[row] + deviation(fixed.rows[row], x))
             mean = law[0] + jnp.sqrt(variance / jnp.maximum(count, 1)) * z
             parts.append((count, Part(mean, jnp.where(count > 1, variance * squares, 0))))
-        return _merged(parts)
+        return merged(parts)
 
     def _piece(self, place: Place) -> tuple[Any, Part]:
         count = self.step.piece_count[self.piece]
@@ -350,11 +329,10 @@ class _Generation:
             case ("pool", peer):
                 return count, self.pools[peer]
             case ("moments", lag, peer):
-                model = self.frame.models[lag - 1][peer]
-                return jnp.ones_like(count), Part(model.mean, jnp.exp(model.spread))
+                return jnp.ones_like(count), Part(*self._model(lag, peer))
             case _:
                 mean, spread = self.sets[place[1]]
-                shrink = jnp.exp(-self.frame.log_unit)
+                shrink = 1 / self.frame.unit
                 return count, Part((mean - self.frame.origin) * shrink, spread * shrink**2)
 
     def _fit(self, peer: int, form: FitForm) -> Part:
@@ -364,13 +342,13 @@ class _Generation:
         for portion in form.portions:
             portions.append([self._piece(place) for place in portion.pieces])
         if not form.weighted:
-            mean, spread = _merged([piece for portion in portions for piece in portion])
-            return Part(mean, _log(spread / step.fit_divisor[peer]))
+            mean, spread = merged([piece for portion in portions for piece in portion])
+            return self._fitted(mean, spread / step.fit_divisor[peer])
         first = self.portion
         self.portion += len(portions)
         means, variances, weights = [], [], []
         for number, portion in enumerate(portions, first):
-            mean, spread = _merged(portion)
+            mean, spread = merged(portion)
             means.append(mean)
             variances.append(spread / step.divisor[number])
             weights.append(step.weight[number])
@@ -378,66 +356,9 @@ class _Generation:
         variance = sum(w * v for w, v in zip(weights, variances, strict=True))
         if self.shape.between:
             variance = variance + sum(w * (m - mean) ** 2 for w, m in zip(weights, means, strict=True))
-        return Part(mean, _log(variance))
+        return self._fitted(mean, variance)
 
-
-def _merged(pieces: Sequence[tuple[Any, Part]]) -> Part:
-    """Pieces (count, part) as one."""
-    if len(pieces) == 1:
-        return pieces[0][1]
-    total = reduce(jnp.add, (count for count, _ in pieces))
-    mean = sum((count / total) * part.mean for count, part in pieces)
-    spread = sum(part.spread + count * (part.mean - mean) ** 2 for count, part in pieces)
-    return Part(mean, spread)
-
-
-def _log(variance: Any) -> Any:
-    return jnp.log(jnp.maximum(variance, jnp.finfo(variance.dtype).tiny))
-
-
-def _widened(state: State) -> State:
-    """In a frame whose unit is at least the source's standard deviation."""
-    return _scaled(state, jnp.maximum(state.log_unit, 0))
-
-
-def _reframed(state: State) -> State:
-    """In the frame of the newest models."""
-    newest = state.models[0]
-    shift = newest[0].mean
-    widest = reduce(jnp.maximum, (model.spread for model in newest))
-
-    def moved(part: Part) -> Part:
-        return part._replace(mean=part.mean - shift)
-
-    state = state._replace(
-        origin=state.origin + shift * jnp.exp(state.log_unit),
-        models=tuple(tuple(map(moved, peers)) for peers in state.models),
-        batches=tuple(tuple(tuple(map(moved, parts)) for parts in peers) for peers in state.batches),
-        pools=tuple(map(moved, state.pools)),
-    )
-    return _scaled(state, state.log_unit + widest / 2)
-
-
-def _scaled(state: State, log_unit: Any) -> State:
-    """In another unit."""
-    step = state.log_unit - log_unit
-    factor = jnp.exp(step)
-    square = factor * factor
-
-    def stored(part: Part) -> Part:
-        return Part(_near(part.mean * factor), part.spread * square)
-
-    def fitted(part: Part) -> Part:
-        return Part(_near(part.mean * factor), part.spread + 2 * step)
-
-    return state._replace(
-        log_unit=log_unit,
-        models=tuple(tuple(map(fitted, peers)) for peers in state.models),
-        batches=tuple(tuple(tuple(map(stored, parts)) for parts in peers) for peers in state.batches),
-        pools=tuple(map(stored, state.pools)),
-    )
-
-
-def _near(distance: Any) -> Any:
-    far = min(FAR, float(jnp.finfo(distance.dtype).max) / 1e8)
-    return jnp.clip(distance, -far, far)
+    def _fitted(self, mean: Any, variance: Any) -> Part:
+        variance = jnp.maximum(variance, jnp.finfo(variance.dtype).tiny)
+        self.variances.append(variance)
+        return Part(mean, jnp.log(variance))

@@ -16,8 +16,7 @@ def exact_observer(models: int | None) -> Any:
     """(name, fixed, step, state) -> an observable of a state of `jaxsim.recipe_exact`."""
 
     def observe(name: str, fixed: Any, step: Any, state: Any) -> Any:
-        unit = jnp.exp(state.log_unit)
-        peers = [(state.origin + m * unit, s + 2 * state.log_unit) for m, s in state.models[0]]
+        peers = [(state.origin + m * state.unit, s + 2 * state.log_unit) for m, s in state.models[0]]
         return _seen(name, peers, models)
 
     return observe

@@ -18,6 +18,10 @@ from theory.loop import LoopError
 
 PATIENCE = 300  # seconds the processes wait for each other
 LEAVING = 60  # seconds more for the helper to start and to end
+UNKNOWN = (
+    "neither SLURM, Open MPI, a TPU nor Kubernetes says who the processes are; "
+    "give --coordinator HOST:PORT --processes N --process-id I"
+)
 
 
 class Seat(NamedTuple):
@@ -62,56 +66,52 @@ def meet(
     Raises:
         LoopError: if they do not come, or nothing tells who they are.
     """
-    where = coordinator or "the detected coordinator"
     asked = json.dumps([coordinator, processes, process, patience])
     command = [sys.executable, "-m", "jaxsim.meeting", asked]
     try:
-        helper = subprocess.run(command, capture_output=True, text=True, timeout=patience + LEAVING)
-        said, complaint = helper.stdout, helper.stderr
+        helper = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=patience + LEAVING
+        )
+        if helper.stdout:
+            return Seat(**json.loads(helper.stdout.splitlines()[-1]))
+        complaint = helper.stderr
     except subprocess.TimeoutExpired:
-        said, complaint = "", ""
-    if said:
-        found = json.loads(said.splitlines()[-1])
-        if "error" not in found:
-            return Seat(**found)
-        raise LoopError("the meeting of processes", where, found["error"])
+        complaint = "DEADLINE_EXCEEDED"
+    where = coordinator or "the detected coordinator"
     raise LoopError("the meeting of processes", where, _reason(complaint, patience))
 
 
 def _reason(complaint: str, patience: int) -> str:
-    """A sentence for what the runtime says when it aborts."""
-    if "ALREADY_EXISTS" in complaint or "newer incarnation" in complaint:
-        return "two processes came with one id; each needs its own"
-    if "Failed to add port" in complaint or "Failed to start" in complaint:
-        return "process 0 cannot listen there; give a free port of its machine"
-    if not complaint or "DEADLINE_EXCEEDED" in complaint:
-        return f"not all processes came within {patience} s; a part can also be done alone, with --shard"
-    return complaint.splitlines()[-1]
+    """A sentence for what the runtime says when it gives up."""
+    for signs, reason in (
+        (("ALREADY_EXISTS", "newer incarnation"), "two processes came with one id; each needs its own"),
+        (("add port", "start RPC server"), "process 0 cannot listen there; give a free port of its machine"),
+        (("DEADLINE_EXCEEDED",), f"not all processes came within {patience} s; --shard does a part alone"),
+        (("be defined",), UNKNOWN),
+    ):
+        if any(sign in complaint for sign in signs):
+            return reason
+    lines = [line for line in complaint.splitlines() if line.strip() and not line.startswith("    @")]
+    return lines[-1] if lines else "the helper that was to join it ended without a word"
 
 
-def _attend(coordinator: str | None, processes: int | None, process: int | None, patience: int) -> dict:
-    """What the helper learns; nothing of JAX may have been used before."""
-    try:
-        jax.distributed.initialize(
-            coordinator,
-            processes,
-            process,
-            initialization_timeout=patience,
-            shutdown_timeout_seconds=patience,
-            # named in full, none needs detecting; else a scheduler's numbers would go before
-            cluster_detection_method=None if None in (coordinator, processes, process) else "deactivate",
-        )
-    except (ValueError, TypeError):
-        return {"error": "neither SLURM, Open MPI, a TPU nor Kubernetes says who the processes are; give "
-                         "--coordinator HOST:PORT --processes N --process-id I"}  # fmt: skip
-    except Exception as error:  # of the scheduler's or the runtime's: its own words are the best there are
-        return {"error": _reason(str(error), patience)}
-    visible = jax.config.values["jax_cuda_visible_devices"]
+def _attend(coordinator: str | None, processes: int | None, process: int | None, patience: int) -> None:
+    """Be the helper: join, print which process this is, leave."""
+    jax.distributed.initialize(
+        coordinator,
+        processes,
+        process,
+        initialization_timeout=patience,
+        shutdown_timeout_seconds=patience,
+        # named in full, none needs detecting; else a scheduler's devices would be taken
+        cluster_detection_method=None if None in (coordinator, processes, process) else "deactivate",
+    )
+    visible = jax.config.values.get("jax_cuda_visible_devices", "all")
     jax.config.update("jax_platforms", "cpu")  # the accelerators are the parent's
-    found = Seat(jax.process_index(), jax.process_count(), None if visible == "all" else visible)
+    seat = Seat(jax.process_index(), jax.process_count(), None if visible == "all" else visible)
+    print(json.dumps(seat._asdict()), flush=True)  # all have come; what happens now concerns nobody
     jax.distributed.shutdown()
-    return found._asdict()
 
 
 if __name__ == "__main__":
-    print(json.dumps(_attend(*json.loads(sys.argv[1]))), flush=True)  # the runtime may crash at the exit
+    _attend(*json.loads(sys.argv[1]))

@@ -135,11 +135,13 @@ def test_another_seed_writes_other_bytes_in_every_unit(tmp_path, file, whole):
 
 
 @pytest.mark.slow
-def test_a_killed_process_loses_its_unfinished_units_only(tmp_path, file, whole):
+@pytest.mark.parametrize("killed", [0, 1], ids=["coordinator", "other"])
+def test_a_killed_process_loses_its_unfinished_units_only(killed, tmp_path, file, whole):
     place = tmp_path / "store"
-    survivor, victim = start_pair(file, "-o", place, pauses=(0, 1.0))
+    children = start_pair(file, "-o", place, pauses=[float(k == killed) for k in range(2)])
+    victim, survivor = children[killed], children[1 - killed]
     deadline = time.monotonic() + SECONDS
-    while not (exists(str(place)) and open_store(str(place)).done().ravel()[1::2].any()):
+    while not (exists(str(place)) and open_store(str(place)).done().ravel()[killed::2].any()):
         assert time.monotonic() < deadline
         assert victim.poll() is None
         time.sleep(0.02)
@@ -148,12 +150,12 @@ def test_a_killed_process_loses_its_unfinished_units_only(tmp_path, file, whole)
     assert victim.returncode == -signal.SIGKILL
     finish(survivor)
     done = open_store(str(place)).done().ravel()
-    assert done[0::2].all()
-    assert 1 <= done[1::2].sum() < UNITS // 2
+    assert done[1 - killed :: 2].all()
+    assert 1 <= done[killed::2].sum() < UNITS // 2
     expected = contents(whole)
     assert all(content == expected[name] for name, content in contents(place).items() if name in expected)
-    finish(*start_pair(file, "-o", place))
-    assert contents(place) == contents(whole)
+    finish(*start_pair(file, "-o", place, "--compilation-cache", tmp_path / "compiled"))
+    assert contents(place) == expected
 
 
 def test_slurm_is_detected_and_one_accelerator_is_each_process_s():

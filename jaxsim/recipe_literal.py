@@ -20,7 +20,8 @@ from jax import lax
 
 from jaxsim.families import LINE, Normal, Portion, moments
 from jaxsim.random import Key, normal_pair, threefry, truncated_normal
-from jaxsim.recipe_plan import DrawForm, FitForm, Form, PortionForm, Shape
+from jaxsim.recipe_layout import DrawForm, FitForm, Form, PortionForm
+from jaxsim.recipe_plan import Shape
 
 ELSEWHERE = np.uint32(2**32 - 1)  # a counter that no pair of points has
 
@@ -193,8 +194,7 @@ class _Generation:
         """Add the stored points of a piece; of a subset, those that are chosen."""
         base, count = self.step.piece_base[piece], self.step.piece_count[piece]
         subset = carry[1] is not None
-        chooser = np.uint32(len(self.form.draws) + self.portion)
-        key = threefry(self.key, (chooser, ELSEWHERE)) if subset else None
+        key = threefry(self.key, (np.uint32(len(self.form.draws) + self.portion), ELSEWHERE))
 
         def add(place: Any, carry: Any) -> Any:
             sums, wanted, left, seen = carry

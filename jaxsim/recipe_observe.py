@@ -34,9 +34,10 @@ def literal_observer(models: int | None) -> Any:
 
 def unit(name: str, loop: Loop, generations: int) -> tuple[np.ndarray, float]:
     """(shift [1 + generation], factor): an observable is shift + factor * (what is observed)."""
+    source: Any = loop.source
     if name == "log_variance":
-        return np.full(generations + 1, np.log(loop.source.variance)), 1.0
-    return np.zeros(generations + 1), float(loop.source.variance) ** (line.OBSERVABLES[name][1] / 2)
+        return np.full(generations + 1, np.log(source.variance)), 1.0
+    return np.zeros(generations + 1), float(source.variance) ** (line.OBSERVABLES[name][1] / 2)
 
 
 def _seen(name: str, peers: list[tuple[Any, Any]], models: int | None) -> Any:

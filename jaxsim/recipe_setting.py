@@ -5,9 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import erf
 
-from jaxsim import blocks, recipe_exact, recipe_literal
+from jaxsim import blocks, recipe_exact, recipe_literal, recipe_statistics
 from jaxsim.recipe_observe import literal_observer
 from jaxsim.recipe_plan import Plan, model_axis, plan, starts, targets
+from jaxsim.schedule import gaussians
 from theory.loop import Loop, LoopError, require_numbers
 
 LARGEST_KEPT = 2**22  # points that a replicate of the literal engine may keep
@@ -41,15 +42,16 @@ def ready(loop: Loop, generations: int, engine: str, dtype: np.dtype) -> tuple[b
         LoopError: for what the engine cannot do.
     """
     require_numbers(loop)
-    if not loop.source.is_scalar:
+    source, _ = gaussians(loop)
+    if not source.is_scalar:
         raise LoopError(
-            "source.mean", loop.source.mean, f"policy {loop.data.policy} is simulated for sources on the line"
+            "source.mean", source.mean, f"policy {loop.data.policy} is simulated for sources on the line"
         )
     laid = plan(loop, generations, extended=engine == "exact")
     models = model_axis(loop)
     if engine == "exact":
-        recipe_exact.require_statistics(loop, laid)
-        return recipe_exact.kernel(laid.shape, models), *recipe_exact.parameters(loop, laid, dtype)
+        recipe_statistics.require_statistics(loop, laid)
+        return recipe_exact.kernel(laid.shape, models), *recipe_statistics.parameters(loop, laid, dtype)
     return _literal_kernel(loop, laid, models), *_literal(loop, laid, dtype)
 
 

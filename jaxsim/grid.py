@@ -9,7 +9,7 @@ import numpy as np
 from jaxsim.measure import Measurement, measurement, trailing
 from jaxsim.random import STREAM_VERSION
 from jaxsim.recipe_plan import points_drawn
-from jaxsim.schedule import require_numbers
+from jaxsim.schedule import require_gaussian_numbers
 from jaxsim.setting import prepared
 from jaxsim.store import Layout
 from jaxsim.summary import Summary
@@ -106,7 +106,7 @@ def grid(sweep: Sweep, resolve: Resolve | None = None) -> Grid:
     hashes = hashlib.sha256()
     kinds, cost = set(), 1.0
     for loop in map(resolve, sweep.loops()):
-        require_numbers(loop)
+        require_gaussian_numbers(loop)
         source: Any = loop.source
         sampler = loop.sampler
         key = (loop.data, source.is_scalar, source.dimension, sampler.truncate, sampler.applies_to_source,

@@ -14,7 +14,7 @@ import numpy as np
 from jaxsim import blocks, summary
 from jaxsim.random import stream_key
 from jaxsim.recipe_plan import model_axis
-from jaxsim.schedule import require_numbers
+from jaxsim.schedule import require_gaussian_numbers
 from jaxsim.setting import Engine, Precision, Setting, prepared
 from jaxsim.summary import Summary, Tally
 from theory.loop import Loop, LoopError, Replace
@@ -144,7 +144,7 @@ def measurement(
     Raises:
         LoopError: for what the engine cannot do, or an observable that does not exist here.
     """
-    require_numbers(loop)
+    require_gaussian_numbers(loop)
     setting, precision = prepared(loop, int(generations[-1]), engine, precision)
     names = _names(observables, setting)
     axes = tuple(trailing(name, loop) for name in names)

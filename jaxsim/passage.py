@@ -13,7 +13,7 @@ from jax.sharding import PartitionSpec as P
 
 from jaxsim import blocks, summary
 from jaxsim.random import generation_key, stream_key
-from jaxsim.schedule import gaussians, require_numbers, schedule
+from jaxsim.schedule import gaussians, require_gaussian_numbers, schedule
 from jaxsim.setting import (
     Engine,
     Precision,
@@ -71,7 +71,7 @@ def first_passage(
     require_sound(seeds, seed, engine, "summary", precision)
     if isinstance(max_generations, bool) or not isinstance(max_generations, int) or max_generations < 1:
         raise LoopError("max_generations", max_generations, "a whole number of at least 1 is needed")
-    require_numbers(loop)
+    require_gaussian_numbers(loop)
     if not isinstance(loop.data, Replace):
         raise LoopError("data.policy", loop.data.policy, "first passages are simulated under replace alone")
     source, _ = gaussians(loop)

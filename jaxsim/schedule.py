@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxsim import chi_square
-from theory.loop import Gaussian, Loop, LoopError, is_symbolic, sample_sizes
+from theory.loop import Gaussian, Loop, LoopError, require_numbers, sample_sizes
 
 
 class Schedule(NamedTuple):
@@ -72,7 +72,7 @@ def schedule(loop: Loop, generations: int) -> Schedule:
 
 def _log_ratio(loop: Loop, sizes: np.ndarray, degrees: np.ndarray) -> np.ndarray:
     """log(nu / c), the divisor c being n or n - 1; by log1p, so that large n lose no digits."""
-    divisor = sizes if loop.estimator.name == "maximum-likelihood" else sizes - 1
+    divisor = sizes - {"maximum-likelihood": 0, "unbiased": 1}[loop.estimator.name]
     divisor = divisor.reshape(-1, *(1 for _ in degrees.shape[1:]))
     return np.log1p((np.maximum(degrees, 1) - divisor) / divisor)
 
@@ -104,19 +104,11 @@ def gaussians(loop: Loop) -> tuple[Gaussian, Gaussian]:
     return source, first
 
 
-def require_numbers(loop: Loop) -> None:
+def require_gaussian_numbers(loop: Loop) -> None:
     """Refuse what cannot be simulated as it stands: data sets by name, and symbols.
 
     Raises:
         LoopError: with one sentence.
     """
-    values = {"data.n": getattr(loop.data, "n", None), "sampler.bias": loop.sampler.bias}
-    for table, model in zip(("source", "start"), gaussians(loop), strict=True):
-        values |= {f"{table}.mean": model.mean, f"{table}.variance": model.variance}
-    for key, value in values.items():
-        if any(is_symbolic(item) for item in _flat(value)):
-            raise LoopError(key, str(value), "a simulation needs numbers, not symbols")
-
-
-def _flat(value: object) -> list:
-    return [leaf for item in value for leaf in _flat(item)] if isinstance(value, tuple) else [value]
+    gaussians(loop)
+    require_numbers(loop)

@@ -106,6 +106,7 @@ def _compare(options: argparse.Namespace) -> int:
         seed=options.seed,
         engine=options.engine,
         observables=options.observable,
+        max_generations=options.max_generations,
         progress=progress("simulating"),
     )
     content = payload(

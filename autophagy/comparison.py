@@ -7,7 +7,7 @@ them raises a false alarm is 1e-6 in all. See `jaxsim.agreement`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from jaxsim.agreement import (
     agree,
     comparisons_in,
 )
-from theory.loop import Loop
+from theory.loop import Loop, LoopError
 from theory.observable import AXES, PASSAGES
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ class Comparison:
             "" if name in PASSAGES else str(self.generations[index[0]]),
             name + component,
             *map(number, (predicted, mean.sample[index], error, z, least)),
-            mean.verdict[index] or compared.attributes.get("reason", "no closed form"),
+            mean.verdict[index] or "no closed form",
             variance.verdict[index],
         ]
 
@@ -197,6 +197,7 @@ def compare(
     seed: int = 0,
     engine: str = "exact",
     observables: Sequence[str] | None = None,
+    max_generations: int = 10**6,
     progress: Callable[[int, int], None] | None = None,
 ) -> Comparison:
     """Simulate `loop`, predict it, and judge.
@@ -208,26 +209,49 @@ def compare(
         seed: the master seed.
         engine: exact or literal.
         observables: names; all that are measured at generations if None.
+        max_generations: where a first passage is given up.
         progress: called with (done, total).
     """
     steps = (generations,) if isinstance(generations, int) else tuple(int(g) for g in generations)
-    simulated = _simulated(loop, steps, seeds, seed, engine, observables, progress)
+    simulated = _simulated(loop, steps, seeds, seed, engine, observables, max_generations, progress)
     predicted = theory.predict.predict(loop, list(steps), list(simulated))
     expected = {name: _expected(loop, name, steps, predicted[name]) for name in simulated}
     comparisons = max(sum(comparisons_in(part) for part in expected.values()), 1)
-    compared = {
-        name: Compared(
-            sample,
-            agree(sample, expected[name], comparisons=comparisons),
-            {
-                key: predicted[name].attrs[key]
-                for key in ("status", "claim", "reason")
-                if predicted[name].attrs.get(key) is not None
-            },
-        )
-        for name, sample in simulated.items()
-    }
+    compared = {}
+    for name, sample in simulated.items():
+        attributes = {
+            key: predicted[name].attrs[key]
+            for key in ("status", "claim", "reason")
+            if predicted[name].attrs.get(key) is not None
+        }
+        agreement = agree(sample, expected[name], comparisons=comparisons)
+        compared[name] = Compared(sample, _withheld(agreement, sample, attributes), attributes)
     return Comparison(loop, steps, seeds, seed, engine, compared)
+
+
+def _withheld(agreement: Agreement, sample: Sample, attributes: dict[str, str]) -> Agreement:
+    """No verdict where there is nothing to judge: a formula to first order, or values below every float."""
+    verdict = agreement.mean.verdict
+    gone = (np.asarray(sample.mean) == 0) & (np.asarray(sample.variance) == 0)
+    if attributes.get("status") == "asymptotic":
+        gone = np.ones_like(gone)
+    if not (gone & (verdict != "")).any():
+        return agreement
+    reason = (
+        "its formula holds to first order only"
+        if attributes.get("status") == "asymptotic"
+        else "its values are below the smallest float"
+    )
+    attributes["withheld"] = reason
+    judged = [
+        replace(
+            part,
+            verdict=np.where(gone & (part.verdict != ""), NOT_TESTABLE, part.verdict),
+            replicates=np.where(gone, np.inf, part.replicates),
+        )
+        for part in agreement
+    ]
+    return Agreement(*judged)
 
 
 def draw(comparison: Comparison, path: str) -> None:
@@ -252,6 +276,7 @@ def _simulated(
     seed: int,
     engine: str,
     observables: Sequence[str] | None,
+    max_generations: int,
     progress: Callable[[int, int], None] | None,
 ) -> dict[str, Sample]:
     from jaxsim.passage import first_passage
@@ -266,7 +291,20 @@ def _simulated(
         samples = {str(name): sample_of(dataset[name]) for name in dataset.data_vars}
     for name in observables or ():
         if name in PASSAGES:
-            dataset = first_passage(loop, seeds, observable=name, seed=seed, engine=engine)
+            dataset = first_passage(
+                loop,
+                seeds,
+                observable=name,
+                seed=seed,
+                engine=engine,
+                max_generations=max_generations,
+            )
+            if dataset[name].attrs["censored"]:
+                raise LoopError(
+                    "max_generations",
+                    max_generations,
+                    f"{dataset[name].attrs['censored']} of {seeds} replicates had not passed: no mean",
+                )
             samples[name] = sample_of(dataset[name])
     return samples
 
@@ -298,7 +336,11 @@ def _advice(name: str, compared: Compared) -> dict[str, str]:
     needed = mean.replicates[mean.verdict == NOT_TESTABLE]
     if not needed.size:
         return {}
-    other = "; log_variance has a light tail" if name in ("variance", "std", "variance_squared") else ""
+    if "withheld" in compared.attributes:
+        return {"advice": compared.attributes["withheld"]}
+    vector = mean.sample.ndim > 1  # where there is no log_variance
+    light = name in ("variance", "std", "variance_squared") and not vector
+    other = "; log_variance has a light tail" if light else ""
     if np.isinf(needed).any():
         return {"advice": f"its tail is too heavy for any number of seeds{other}"}
     count = f"{needed.max():,.0f}" if needed.max() < 1e12 else f"{needed.max():.1e}"

@@ -1,9 +1,10 @@
-"""Every benchmark, its peers timed in turns with it: prints one table, writes results/cpu.json.
+"""Every benchmark, its peers timed in turns with it: prints one table.
 
-python benchmarks/run.py
+python benchmarks/run.py [--record]      --record writes results/<backend>.json
 """
 
 import json
+import sys
 from pathlib import Path
 
 import jax
@@ -20,7 +21,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure, print, and record where asked to."""
     found = {"machine": machine()}
     print(", ".join(f"{name} {value}" for name, value in found["machine"].items()))
     for name, benchmark in BENCHMARKS.items():
@@ -28,6 +29,8 @@ def main() -> None:
         found[name] = {key: float(f"{value:.4g}") for key, value in benchmark.measure().items()}
         for key, value in found[name].items():
             print(f"  {key:<45}{value:>14,.4g}")
+    if "--record" not in sys.argv[1:]:
+        return
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{jax.default_backend()}.json").write_text(json.dumps(found, indent=2) + "\n")
 

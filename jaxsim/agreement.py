@@ -148,7 +148,8 @@ def agree(
         replicates_for_normal_tail(*shape, threshold, studentised=True),
         replicates_for_normal_tail(*shape, threshold),
     )
-    unseen = unknown & ~studentised & (sample_variance < variance / 2)
+    # replicates that never saw the spread theory speaks of cannot speak for its mean
+    unseen = ~studentised & (sample_variance < variance / 2)
     needed = np.where(unseen | np.isinf(variance), np.inf, needed)
     on_mean = judge("mean", sample_mean, mean, np.sqrt(scale_squared), count, needed, rates)
 

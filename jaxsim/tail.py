@@ -101,7 +101,8 @@ def square_of_pearson(skewness: ArrayLike, excess: ArrayLike) -> tuple[NDArray, 
     """
     g, k = np.broadcast_arrays(np.asarray(skewness, float), np.asarray(excess, float))
     # Everything is multiplied by the denominator of a, which vanishes for the uniform law.
-    whole, part = 10 * k + 12 - 12 * g**2, 2 * k - 3 * g**2
+    with np.errstate(invalid="ignore", over="ignore"):  # laws without these moments: nothing is known
+        whole, part = 10 * k + 12 - 12 * g**2, 2 * k - 3 * g**2
     moments = [np.ones_like(g), np.zeros_like(g)]
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         for j in range(1, 8):

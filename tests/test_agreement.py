@@ -240,3 +240,12 @@ def test_two_samples_are_told_apart():
     assert two_samples_agree(Sample.of(first), Sample.of(second + 0.2)).disagrees
     with pytest.raises(ValueError, match="458"):
         two_samples_agree_in_law(first[:100], second[:100])
+
+
+def test_a_theory_with_too_wide_a_spread_is_not_believed():
+    """Its own variance is the yardstick of its mean: a hundred times too large, it would forgive anything."""
+    normal = np.random.default_rng(5).standard_normal(200_000)
+    sample = Sample(normal.size, normal.mean(), normal.var(ddof=1), 0.0, 3.0)
+    assert agree(sample, Theory(0.0, 1.0, 0.0, 3.0)).mean.verdict == "agrees"
+    wide = Theory(0.1, 400.0, 0.0, 3.0 * 400.0**2)
+    assert agree(sample, wide).mean.verdict == "not testable"

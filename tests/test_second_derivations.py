@@ -194,6 +194,16 @@ def test_growing_samples(text, growth, options, estimator):
     assert same(mine.mean_error_squared.values[0, 0], theirs["location_2"])
 
 
+@pytest.mark.parametrize("estimator", [MaximumLikelihood(), Unbiased()])
+@pytest.mark.parametrize("bias", [0.9, 1.0])
+@pytest.mark.parametrize("n", [3, 12])
+def test_the_tail_of_the_last_mean(estimator, bias, n):
+    """The index 2 kappa of P(|m| > x) ~ C x^(-2 kappa)."""
+    loop = Loop(Gaussian(0, 1), Replace(n), estimator, Sampler(bias=bias))
+    theirs = second.tail_index(n, estimator=estimator.name, bias=bias)
+    assert same(law.limit_tail(loop).index, theirs)
+
+
 def test_the_comparison_can_fail():
     """A wrong divisor, a bias one generation early and a wrong size are seen at this rounding."""
     loop = Loop(Gaussian(0, 1), Replace(12), sampler=Sampler(bias=0.8))

@@ -5,7 +5,7 @@ import pytest
 import second_derivations as second
 from test_second_derivations import keywords, same
 
-from theory.loop import Gaussian, Loop, Replace, Sampler, Unbiased, sample_sizes
+from theory.loop import Gaussian, Loop, MaximumLikelihood, Replace, Sampler, Unbiased, sample_sizes
 from theory.predict import predict
 
 FULL = [[3.0, 0.4, 0.1], [0.4, 1.0, -0.2], [0.1, -0.2, 0.5]]
@@ -78,3 +78,13 @@ def test_errors_of_the_mean_in_space(loop, generation):
     assert same(theory.mean_error_squared.values[0, 0], square)
     assert same(theory.mean_error_squared.values[1, 0], spread)
     assert all_same(theory.mean_error.values[1, 0], np.diag(outer))
+
+
+@pytest.mark.parametrize("estimator", [MaximumLikelihood(), Unbiased()])
+def test_the_first_order_of_the_wasserstein_distance(estimator):
+    loop = Loop(Gaussian([1, 2, 3], FULL), Replace(400), estimator)
+    model = (loop.source.mean, covariance(loop.source))
+    zeroth, first = second.wasserstein_first_order((400,) * 2, **keywords(loop), start=model, reference=model)
+    # without a start the expansion begins at 0, up to the rounding of a difference of traces
+    assert abs(zeroth) <= 1e-12 * np.trace(model[1])
+    assert same(predict(loop, 2, ["w2_squared"]).w2_squared.values[0, 0], first)

@@ -188,7 +188,7 @@ def test_two_given_the_same_shard_by_mistake(tmp_path, whole):
     assert contents(place) == contents(whole[0])
 
 
-def test_interrupted_at_a_unit_boundary_and_resumed(tmp_path, whole, monkeypatch):
+def test_interrupted_at_a_unit_boundary_and_resumed(tmp_path, whole, monkeypatch, request):
     place = tmp_path / "store"
     monkeypatch.setattr(engine, "WAITING", 1)
 
@@ -197,6 +197,9 @@ def test_interrupted_at_a_unit_boundary_and_resumed(tmp_path, whole, monkeypatch
             signal.raise_signal(signal.SIGINT)
             time.sleep(0.5)  # no unit is taken meanwhile, and the main thread hears of it
 
+    # whoever started the tests in the background may have had the signal ignored
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, inherited))
     with pytest.raises(KeyboardInterrupt):
         run(plan(), str(place), devices=1, progress=interrupt)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

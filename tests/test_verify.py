@@ -274,3 +274,16 @@ def test_compare_measures_first_passages():
 def test_every_claim_agrees():
     found = verify()
     assert found.holds, found.table()
+
+
+def test_a_first_order_formula_is_not_judged_as_if_it_were_exact():
+    loop = Loop(Gaussian([0.0, 0.0, 0.0], [3.0, 1.0, 0.5]), Replace(50), Unbiased())
+    comparison = compare(loop, [10], 100_000, observables=["w2_squared", "trace"])
+    assert comparison.entries()["trace"]["verdict"] == "agrees"
+    assert comparison.entries()["w2_squared"]["verdict"] == "not testable"
+    assert "first order" in comparison.table()
+
+
+def test_values_below_every_float_agree_with_nothing():
+    comparison = compare(Loop(Gaussian(0, 1), Replace(2)), [3000], 100, observables=["variance"])
+    assert comparison.entries()["variance"]["verdict"] == "not testable"

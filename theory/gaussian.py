@@ -132,11 +132,6 @@ def log_variance(s: Setting, t: Expr) -> Expr:
     return sp.log(s.variance) + t * lyapunov(s)
 
 
-def log_variance_cumulant(r: int, s: Setting, t: Expr) -> Expr:
-    """The r-th cumulant of log sigma_t^2, r >= 2: t psi^{(r-1)}(nu/2)."""
-    return t * sp.polygamma(r - 1, s.nu / 2)
-
-
 def mean_error(s: Setting, t: Expr) -> Expr:
     """E (mu_t - mu_0): the first model's."""
     return s.offset

@@ -174,7 +174,9 @@ def _chosen(tables: dict, table: str, key: str, choices: dict[str, type]) -> Any
         raise LoopError(f"{table}.{key}", None, f"it is missing; available: {', '.join(choices)}")
     choice = content.pop(key)
     if isinstance(choice, str) and choice in PLANNED.get(f"{table}.{key}", ()):
-        raise UnavailableError(f"{table}.{key}", choice, f"it is not available yet; {', '.join(choices)} are")
+        raise UnavailableError(
+            f"{table}.{key}", choice, f"it is not available yet; available: {', '.join(choices)}"
+        )
     if not isinstance(choice, str) or choice not in choices:
         raise LoopError(f"{table}.{key}", choice, f"unknown; available: {', '.join(choices)}")
     return _part(choices[choice], content, table)

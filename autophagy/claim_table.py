@@ -16,7 +16,7 @@ def claim_table() -> str:
 
     rows = ["| claim | observable | status | statement | source |", "|---|---|---|---|---|"]
     for claim in CLAIMS:
-        statement = claim.statement.strip().strip("$").replace("|", r"\vert ")
+        statement = claim.statement.strip().strip("$").replace(r"\|", r"\Vert ").replace("|", r"\vert ")
         rows.append(
             f"| {claim.id} | `{claim.observable}` | {claim.status} | ${statement}$ | {claim.source} |"
         )

@@ -180,6 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--quick", action="store_true", help="the quick cases only")
     command.add_argument("--bounds", action="store_true", help="published bounds only")
+    command.add_argument("--seed", type=seed, default=0, help="the master seed (default 0)")
     command.add_argument("-o", dest="output", metavar="FILE", help="write the table: .html, .csv or .json")
     command.add_argument("--json", action="store_true", help="print one JSON object")
 

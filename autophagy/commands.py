@@ -150,7 +150,11 @@ def _verify(options: argparse.Namespace) -> int:
         check_file(options.output, VERIFICATION_ENDINGS)
     use(cache=options.compilation_cache)
     verification = verify(
-        options.claims or None, quick=options.quick, bounds=options.bounds, progress=progress("verifying")
+        options.claims or None,
+        quick=options.quick,
+        bounds=options.bounds,
+        seed=options.seed,
+        progress=progress("verifying"),
     )
     if options.json:
         print_json(verification.entries())

@@ -43,7 +43,7 @@ class Run:
         """Exact, unless samples are truncated: they have no finite sufficient statistic."""
         return "exact" if self.loop.sampler.truncate is None else "literal"
 
-    def outcomes(self, family: int, work: int) -> list[Outcome]:
+    def outcomes(self, family: int, work: int, seed: int) -> list[Outcome]:
         """Simulate with the replicates of the most demanding trial, and judge each."""
         from jaxsim.passage import first_passage
         from jaxsim.simulate import simulate
@@ -51,11 +51,11 @@ class Run:
         count = max(trial.replicates(family, work) for trial in self.trials)
         if self.keep == "passage":
             (name,) = self.names
-            times = first_passage(self.loop, count, observable=name, engine=self.engine)[name]
+            times = first_passage(self.loop, count, seed=seed, observable=name, engine=self.engine)[name]
             return [trial.judge(times, family) for trial in self.trials]
         keep = "replicates" if self.keep == "replicates" else "summary"
         measured = simulate(
-            self.loop, self.steps, count, engine=self.engine, observables=self.names, keep=keep
+            self.loop, self.steps, count, seed=seed, engine=self.engine, observables=self.names, keep=keep
         )
         return [
             trial.judge(
@@ -76,6 +76,7 @@ def judged(
     trials: Sequence[Confrontation],
     family: int,
     work: int,
+    seed: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[int, Outcome]:
     """The outcome of every trial, by its `id`.
@@ -89,7 +90,7 @@ def judged(
 
     def work_off(batch: list[Run]) -> None:
         for run in batch:
-            found = dict(zip(map(id, run.trials), run.outcomes(family, work), strict=True))
+            found = dict(zip(map(id, run.trials), run.outcomes(family, work, seed), strict=True))
             with lock:
                 outcomes.update(found)
                 done.append(run)

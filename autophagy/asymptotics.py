@@ -47,8 +47,12 @@ class OfLimit:
 
     @classmethod
     def plan(cls, claim: Claim, case: Case) -> OfLimit:
-        """R15's diffusion limit beside the exact mean; M5's first order by itself."""
+        """A claim's own formula and error; else R15's beside the exact mean, M5's first order by itself."""
         moments = OfMoments.plan(claim, case)
+        if claim.expected is not None:
+            assert claim.error is not None
+            value, allowed = moments.expected.mean, np.asarray(claim.error(case), float)
+            return cls(moments, np.asarray(value), allowed, True)
         exact = np.asarray(moments.expected.mean)
         if claim.id == "gaussian.R15":
             value = _diffusion(case.loop, case.generations)

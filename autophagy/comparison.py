@@ -24,7 +24,7 @@ from jaxsim.agreement import (
     comparisons_in,
 )
 from theory.loop import Loop, LoopError
-from theory.observable import AXES, PASSAGES
+from theory.observable import PASSAGES, axes
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -175,8 +175,8 @@ class Comparison:
             values = [mean.theory, mean.sample, _standard_error(compared.sample), mean.z,
                       mean.smallest_discrepancy, code[0],
                       variance.theory, variance.sample, variance.z, code[1]]  # fmt: skip
-            axes = AXES.get(name, ()) if mean.theory.ndim > 1 else ()
-            dims = ("statistic", *(() if name in PASSAGES else ("generation", *axes)))
+            trailing = ("generation", *axes(self.loop, name))
+            dims = ("statistic", *(() if name in PASSAGES else trailing))
             variables[name] = (dims, np.stack(values), compared.attributes)
         attributes = {
             "loop": to_json(self.loop),

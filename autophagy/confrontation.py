@@ -9,20 +9,19 @@ rejected.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 import theory.bounds
-import theory.first_passage
 import theory.law
 import theory.predict
 from autophagy.comparison import sample_of
 from jaxsim.agreement import Theory, agree, comparisons_in, replicates_for
 from jaxsim.law_agreement import agree_on_probability, replicates_for_probability
 from jaxsim.verdict import DISAGREES, NOT_TESTABLE, ROUNDING, replicates_needed
-from theory.claim import Case, Claim
-from theory.loop import Gaussian, Loop
+from theory.claim import Case, Claim, Experiment
+from theory.loop import Loop
 
 RESOLUTION = 1 / 20
 """The error that every test must see, in standard deviations of one replicate."""
@@ -58,16 +57,18 @@ class Wanted:
     """What a confrontation wants simulated.
 
     Attributes:
-        loop: numbers throughout.
+        loop: numbers throughout; or an experiment.
         observable: what is measured.
-        generations: where; empty for a first passage.
+        generations: where; empty for a first passage and for an experiment.
         keep: "summary", "replicates" or "passage".
+        engine: which simulates a loop.
     """
 
-    loop: Loop
+    loop: Loop | Experiment
     observable: str
     generations: tuple[int, ...]
     keep: str
+    engine: Literal["exact", "literal"] = "exact"
 
 
 def affordable(work: int, wanted: Wanted, family: int) -> int:
@@ -91,11 +92,16 @@ class OfMoments:
     @classmethod
     def plan(cls, claim: Claim, case: Case) -> OfMoments:
         """The confrontation of a claim about moments, or about the mean of a first passage."""
-        if not case.generations:
-            moments = theory.first_passage.mean_half_life(case.loop).central_moments()
-            return cls(Wanted(case.loop, claim.observable, (), "passage"), Theory(*moments))
-        moments = theory.predict.central_moments(case.loop, claim.observable, case.generations)
-        return cls(Wanted(case.loop, claim.observable, case.generations, "summary"), Theory(*moments))
+        keep = "passage" if claim.check == "passage" else "summary"
+        wanted = Wanted(case.loop, claim.observable, case.generations, keep, case.engine)
+        if claim.expected is not None:
+            moments = np.asarray(claim.expected(case), float)
+        elif keep == "passage":
+            loop = case.loop
+            moments = theory.predict.reading(loop).passage(loop, claim.observable).central_moments()
+        else:
+            moments = theory.predict.central_moments(case.loop, claim.observable, case.generations)
+        return cls(wanted, Theory(*moments))
 
     @property
     def comparisons(self) -> int:
@@ -111,10 +117,10 @@ class OfMoments:
         """
         asked = replicates_for(self.expected, RESOLUTION, family)
         for_mean, for_variance = (part[np.isfinite(part)] for part in asked)
-        source = self.wanted.loop.source
-        assert isinstance(source, Gaussian)
+        if not for_mean.size:  # of unknown shape: the sample's own will say whether they were enough
+            return int(replicates_needed(RESOLUTION, 1.0, family))
         # a variance is worth the work that the same number of replicates would be on the line
-        within = affordable(work // source.dimension**2, self.wanted, family)
+        within = affordable(work // _numbers(self.wanted.loop) ** 2, self.wanted, family)
         for_variance = for_variance[for_variance <= within]
         most = max(for_mean.max(initial=2), for_variance.max(initial=2))
         return int(min(most, affordable(work, self.wanted, family)))
@@ -135,6 +141,11 @@ class OfMoments:
             replicates=int(np.min(sample.count)),
             largest_z=float(max(z)),
         )
+
+
+def _numbers(loop: Loop | Experiment) -> int:
+    """Into how many numbers a point of the loop falls."""
+    return getattr(loop.source, "dimension", 1) if isinstance(loop, Loop) else 1
 
 
 @dataclass(frozen=True)

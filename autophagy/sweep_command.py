@@ -165,7 +165,7 @@ def rows(store: Store, points: int = 64) -> Iterator[pd.DataFrame]:
 
     from jaxsim.gather import point_dataset, statistics, written_sweep
     from jaxsim.summary import STATISTICS
-    from theory.observable import AXES
+    from theory.observable import named_axes
 
     plan = written_sweep(store)
     labels = [(key, axis.labels(key), k) for k, axis in enumerate(plan.axes) for key in axis.keys]
@@ -174,7 +174,7 @@ def rows(store: Store, points: int = 64) -> Iterator[pd.DataFrame]:
     axes = [key for key, _, _ in labels]
     done = store.done().any(axis=1).tolist()
     for name, shape in store.attributes["elements"]:
-        trailing |= dict.fromkeys(AXES.get(name, ())[: len(shape)])
+        trailing |= dict.fromkeys(named_axes(name, len(shape)))
     columns = [*axes, "observable", "generation", *trailing, *STATISTICS]
     for point, values in statistics(store):
         if done[point]:

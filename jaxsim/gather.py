@@ -9,7 +9,7 @@ import xarray as xr
 
 from jaxsim.store import MOMENTS, Store, open_store
 from jaxsim.summary import STATISTICS, Summary, Tally
-from theory.observable import AXES
+from theory.observable import named_axes
 from theory.sweep import Sweep
 from theory.sweep_file import from_mapping
 
@@ -31,7 +31,7 @@ def read(place: str) -> xr.Dataset:
         values[point] = rows
     data: dict[str, Any] = {}
     for name, shape, piece in _split(store, values):
-        trailing = AXES.get(name, ())[: len(shape)]
+        trailing = named_axes(name, len(shape))
         dimensions = (*_axis_names(plan), "statistic", "generation", *trailing)
         data[name] = (dimensions, piece.reshape(*plan.shape, *piece.shape[1:]))
     coordinates = {**_coordinates(plan), "statistic": list(STATISTICS), "generation": list(plan.generations)}
@@ -55,7 +55,7 @@ def replicates(place: str) -> xr.Dataset:
     values[~done] = np.nan
     data = {}
     for name, shape, piece in _split(store, values):
-        trailing = AXES.get(name, ())[: len(shape)]
+        trailing = named_axes(name, len(shape))
         dimensions = (*_axis_names(plan), "replicate", "generation", *trailing)
         data[name] = (dimensions, piece.reshape(*plan.shape, *piece.shape[1:]))
     coordinates = {**_coordinates(plan), "generation": list(plan.generations)}
@@ -67,7 +67,7 @@ def point_dataset(store: Store, plan: Sweep, point: int, rows: np.ndarray) -> xr
     data = {}
     for name, shape, piece in _split(store, rows):
         if not np.isnan(piece).all():
-            data[name] = (("statistic", "generation", *AXES.get(name, ())[: len(shape)]), piece)
+            data[name] = (("statistic", "generation", *named_axes(name, len(shape))), piece)
     return xr.Dataset(data, {"statistic": list(STATISTICS), "generation": list(plan.generations)})
 
 
@@ -130,7 +130,7 @@ def _histograms(store: Store, plan: Sweep) -> tuple[dict[str, Any], dict[str, An
         bins = len(edges[name]) + 1
         size = int(np.prod(shape)) * bins
         piece = counts[..., begin : begin + size].reshape(*plan.shape, store.layout.generations, *shape, bins)
-        trailing = AXES.get(name, ())[: len(shape)]
+        trailing = named_axes(name, len(shape))
         data[f"{name}_histogram"] = ((*_axis_names(plan), "generation", *trailing, f"{name}_bin"), piece)
         coordinates[f"{name}_bin"] = [-np.inf, *edges[name]]
         begin += size

@@ -13,13 +13,11 @@ import numpy as np
 
 from jaxsim import blocks, summary
 from jaxsim.random import stream_key
-from jaxsim.recipe_plan import model_axis
-from jaxsim.schedule import require_gaussian_numbers
 from jaxsim.setting import Engine, Precision, Setting, prepared
 from jaxsim.summary import Summary, Tally
-from theory.loop import Loop, LoopError, Replace
+from theory.loop import Loop, LoopError, require_numbers
 from theory.loop_file import loop_hash
-from theory.observable import AXES
+from theory.observable import shape as trailing
 
 Progress = Callable[[int], None]
 
@@ -144,10 +142,10 @@ def measurement(
     Raises:
         LoopError: for what the engine cannot do, or an observable that does not exist here.
     """
-    require_gaussian_numbers(loop)
+    require_numbers(loop)
     setting, precision = prepared(loop, int(generations[-1]), engine, precision)
     names = _names(observables, setting)
-    axes = tuple(trailing(name, loop) for name in names)
+    axes = tuple(trailing(loop, name) for name in names)
     kernel = setting.kernel._replace(names=names, axes=axes)
     key = stream_key(seed, loop_hash(loop), engine)
     request = blocks.Request(setting.fixed, setting.steps, key, generations.astype(np.int32), np.int64(0))
@@ -160,15 +158,6 @@ def measurement(
     ]
     factors = [np.full(int(np.prod(shape)), factor) for (_, factor), shape in zip(units, axes, strict=True)]
     return Measurement(kernel, request, precision, np.concatenate(shifts, axis=1), np.concatenate(factors))
-
-
-def trailing(name: str, loop: Loop) -> tuple[int, ...]:
-    """The shape of an observable of a generation: of its models, where they differ; of one model."""
-    source: Any = loop.source
-    models = None if isinstance(loop.data, Replace) else model_axis(loop)
-    if models is not None:
-        return (models,)
-    return () if source.is_scalar else (source.dimension,) * len(AXES.get(name, ()))
 
 
 def _flat(arrays: list[np.ndarray]) -> np.ndarray:

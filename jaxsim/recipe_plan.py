@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxsim.recipe_layout import Form, Layout, Table
-from jaxsim.schedule import gaussians
+from jaxsim.schedule import covariance, gaussians, mean_vector, unit_length
+from jaxsim.selected_points import Rule
+from jaxsim.selected_recipe import eaten
+from jaxsim.selected_rule import rule_of
 from theory.loop import Loop, LoopError
 from theory.meal import Recipe
-from theory.recipe import recipe
 from theory.weighted import Weighted
 
 ESTIMATORS = ("maximum-likelihood", "unbiased", "weighted")
@@ -28,6 +30,8 @@ class Shape(NamedTuple):
         sets: how many fixed real sets there are.
         pooled: whether there are pools.
         between: whether a weighted fit includes the spread between its portions.
+        dimension: d, 0 on the line.
+        rule: of a selection that acts on values.
     """
 
     forms: tuple[Form, ...]
@@ -39,6 +43,8 @@ class Shape(NamedTuple):
     sets: int
     pooled: bool
     between: bool
+    dimension: int = 0
+    rule: Rule | None = None
 
 
 class Plan(NamedTuple):
@@ -58,7 +64,7 @@ class Plan(NamedTuple):
 
 
 def plan(loop: Loop, generations: int, *, extended: bool) -> Plan:
-    """The first `generations` fits of a loop on the line.
+    """The first `generations` fits of a loop.
 
     Args:
         loop: with numbers everywhere.
@@ -68,12 +74,12 @@ def plan(loop: Loop, generations: int, *, extended: bool) -> Plan:
     Raises:
         LoopError: for what no engine can do.
     """
-    made = recipe(loop.data, started=loop.start is not None)
+    made, rule = eaten(loop), rule_of(loop)
     if made.targets is not None and loop.start is not None:
         raise LoopError("start", loop.start, "models with targets begin as their own sources")
     if loop.estimator.name not in ESTIMATORS:
         raise LoopError("estimator.name", loop.estimator.name, f"there are: {', '.join(ESTIMATORS)}")
-    layout = Layout(loop, made)
+    layout = Layout(loop, made, rule)
     steady = made.settled + made.batches_back + 2
     walked = min(generations, steady) if extended and made.constant else generations
     rows = [layout.row(t) for t in range(1, walked + 1)]
@@ -81,6 +87,7 @@ def plan(loop: Loop, generations: int, *, extended: bool) -> Plan:
         for t in range(walked + 1, steady):
             layout.row(t)
     table = _tabulated(rows, generations)
+    source, _ = gaussians(loop)
     shape = Shape(
         forms=tuple(layout.forms),
         switched=len(layout.forms) > 1 or not made.constant,
@@ -91,6 +98,8 @@ def plan(loop: Loop, generations: int, *, extended: bool) -> Plan:
         sets=len(made.sets),
         pooled=made.pooled,
         between=not isinstance(loop.estimator, Weighted),
+        dimension=0 if source.is_scalar else source.dimension,
+        rule=rule,
     )
     return Plan(made, shape, table, layout.end)
 
@@ -104,19 +113,6 @@ def points_drawn(loop: Loop, generations: int) -> float:
     """Points that the literal engine draws and reads, on average over the generations."""
     table = plan(loop, generations, extended=False).table
     return float(table.count.sum() + table.total.sum()) / generations
-
-
-def model_axis(loop: Loop) -> int | None:
-    """How many models are reported side by side; None where there is one, or all have the same law."""
-    data = getattr(loop.data, "contaminated", loop.data)
-    count = getattr(data, "models", 1) if data.policy in ("peers", "recipe") else 1
-    if count == 1 or (data.policy == "peers" and _identical(data)):
-        return None
-    return count
-
-
-def _identical(data: Any) -> bool:
-    return data.per_model is not None and data.targets is None and not isinstance(data.real, tuple)
 
 
 def _tabulated(rows: list[dict[str, list]], generations: int) -> Table:
@@ -141,16 +137,30 @@ def _tabulated(rows: list[dict[str, list]], generations: int) -> Table:
 
 
 def targets(loop: Loop, made: Recipe) -> np.ndarray:
-    """The means of the sources, in standard deviations from that of the loop's source."""
+    """The means of the sources [target], or [target, d], in units of the source's length from its mean."""
     source: Any = loop.source
     values = [source.mean] if made.targets is None else list(made.targets)
-    return (np.array(values, float) - source.mean) / np.sqrt(source.variance)
+    if not source.is_scalar:
+        values = [np.broadcast_to(np.asarray(value, float), (source.dimension,)) for value in values]
+    return (np.array(values, float) - source.mean) / unit_length(source)
 
 
 def starts(loop: Loop, laid: Plan) -> tuple[np.ndarray, float]:
-    """Means [peer] and log variance of the models numbered 0, in the source's units."""
+    """Means [peer] and log variance of the models numbered 0, on the line, in the source's units."""
     source, first = gaussians(loop)
     means = targets(loop, laid.recipe)
     if laid.recipe.targets is None:
         means = np.full(laid.shape.peers, (first.mean - source.mean) / np.sqrt(source.variance))
     return means, float(np.log(first.variance / source.variance))
+
+
+def starts_in_space(loop: Loop, laid: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Means [peer, d] of the models numbered 0, their factor F and the source's, in units of its length."""
+    source, first = gaussians(loop)
+    unit = unit_length(source)
+    means = targets(loop, laid.recipe)
+    if laid.recipe.targets is None:
+        offset = (mean_vector(first) - mean_vector(source)) / unit
+        means = np.broadcast_to(offset, (laid.shape.peers, source.dimension))
+    own, root = (np.linalg.cholesky(covariance(model)) / unit for model in (first, source))
+    return means, own, root

@@ -6,17 +6,23 @@ import numpy as np
 from scipy.special import erf
 
 from jaxsim import blocks, recipe_exact, recipe_literal, recipe_statistics
-from jaxsim.recipe_observe import literal_observer
-from jaxsim.recipe_plan import Plan, model_axis, plan, starts, targets
-from jaxsim.schedule import gaussians
+from jaxsim.recipe_observe import literal_observer, space_observer
+from jaxsim.recipe_plan import Plan, plan, starts, starts_in_space, targets
+from jaxsim.selected_rule import drawn, numbers_of
 from theory.loop import Loop, LoopError, require_numbers
+from theory.observable import model_axis
 
 LARGEST_KEPT = 2**22  # points that a replicate of the literal engine may keep
 LITERAL_BYTES = 2**26  # what a block of the literal engine may keep
 
 
 class LiteralStep(NamedTuple):
-    """The columns of `jaxsim.recipe_plan.Table` that the literal engine reads."""
+    """The columns of `jaxsim.recipe_layout.Table` that the literal engine reads.
+
+    Attributes:
+        drawn: for a pool, the points drawn to keep the count of each draw.
+        reciprocal: in d dimensions, 1 / g.
+    """
 
     form: Any
     count: Any
@@ -33,6 +39,8 @@ class LiteralStep(NamedTuple):
     divisor: Any
     total: Any
     fit_divisor: Any
+    drawn: Any = ()
+    reciprocal: Any = ()
 
 
 def ready(loop: Loop, generations: int, engine: str, dtype: np.dtype) -> tuple[blocks.Kernel, Any, Any]:
@@ -42,13 +50,10 @@ def ready(loop: Loop, generations: int, engine: str, dtype: np.dtype) -> tuple[b
         LoopError: for what the engine cannot do.
     """
     require_numbers(loop)
-    source, _ = gaussians(loop)
-    if not source.is_scalar:
-        raise LoopError(
-            "source.mean", source.mean, f"policy {loop.data.policy} is simulated for sources on the line"
-        )
     laid = plan(loop, generations, extended=engine == "exact")
     models = model_axis(loop)
+    if laid.shape.dimension:
+        _require_space(loop, laid, models)
     if engine == "exact":
         recipe_statistics.require_statistics(loop, laid)
         return recipe_exact.kernel(laid.shape, models), *recipe_statistics.parameters(loop, laid, dtype)
@@ -66,33 +71,75 @@ def _literal(loop: Loop, laid: Plan, dtype: np.dtype) -> tuple[Any, Any]:
         )
     if laid.shape.pooled and laid.shape.peers > 1:
         raise LoopError("data", laid.shape.peers, "pools of several models are not simulated")
-    steps = LiteralStep(**{name: getattr(table, name) for name in LiteralStep._fields})
+    given = {name: getattr(table, name) for name in LiteralStep._fields if name in table._fields}
     floats = ("real_factor", "model_factor", "share", "taken", "weight", "divisor", "total", "fit_divisor")
     whole = ("form", "count", "base", "piece_count", "piece_base")
-    steps = steps._replace(
-        **{name: getattr(steps, name).astype(dtype) for name in floats},
-        **{name: getattr(steps, name).astype(np.int32) for name in whole},
+    steps = LiteralStep(**given)._replace(
+        **{name: given[name].astype(dtype) for name in floats},
+        **{name: given[name].astype(np.int32) for name in whole},
     )
+    rule = laid.shape.rule
+    if rule is not None and rule.name == "pool":
+        steps = steps._replace(drawn=_drawn(loop.selection.fraction, table.count))
+    if laid.shape.dimension:
+        steps = steps._replace(reciprocal=(1 / np.arange(1, len(table.form) + 1)).astype(dtype))
     return _literal_fixed(loop, laid, dtype), steps
 
 
+def _drawn(fraction: float, counts: np.ndarray) -> np.ndarray:
+    """How many candidates a pool has of which so many are kept."""
+    kept, place = np.unique(counts, return_inverse=True)
+    found = np.array([drawn(fraction, int(count)) for count in kept], np.int32)
+    return found[place].reshape(counts.shape)
+
+
 def _literal_fixed(loop: Loop, laid: Plan, dtype: np.dtype) -> recipe_literal.Fixed:
-    begin, log_variance = starts(loop, laid)
     cut = loop.sampler.truncate
     numbers = {
-        "means": begin,
-        "variance": np.exp(log_variance),
         "targets": targets(loop, laid.recipe),
         "turn": 2.0**32,
         "mass": 1.0 if cut is None else erf(cut / np.sqrt(2)),
     }
-    return recipe_literal.Fixed(**{name: np.asarray(value, dtype) for name, value in numbers.items()})
+    if laid.shape.dimension:
+        means, own, source = starts_in_space(loop, laid)
+        numbers |= {"means": means, "root": own, "source": source}
+    else:
+        begin, log_variance = starts(loop, laid)
+        numbers |= {"means": begin, "variance": np.exp(log_variance)}
+    arrays = {name: np.asarray(value, dtype) for name, value in numbers.items()}
+    if laid.shape.rule is not None:
+        draws = (draw.kind for form in laid.shape.forms for draw in form.draws)
+        mixed = int(laid.table.count.max()) if laid.shape.rule.name == "pool" and "mixed" in draws else 0
+        arrays["rule"] = numbers_of(loop, mixed, dtype)
+    return recipe_literal.Fixed(**arrays)
+
+
+def _require_space(loop: Loop, laid: Plan, models: int | None) -> None:
+    """Refuse, in several dimensions, singular fits and models side by side.
+
+    Raises:
+        LoopError: in one sentence.
+    """
+    d = laid.shape.dimension
+    if models is not None:
+        raise LoopError("data.policy", loop.data.policy, "models that differ are simulated on the line")
+    spare = max(len(fit.portions) for form in laid.shape.forms for fit in form.fits)
+    spare = spare if loop.estimator.name == "weighted" else 1
+    own = any(piece[0] == "moments" for form in laid.shape.forms for fit in form.fits
+              for portion in fit.portions for piece in portion.pieces)
+    least = int(laid.table.total.min())
+    if least - spare < d and not own:
+        raise LoopError(
+            "data", least, f"a fit to so few points in {d} dimensions is singular: simulated under replace alone"
+        )
 
 
 def _literal_kernel(loop: Loop, laid: Plan, models: int | None) -> blocks.Kernel:
     # a power of two, so that a longer run, which keeps more, has the same program for most lengths
     capacity = 1 << max(laid.capacity - 1, 0).bit_length()
-    block = int(np.clip(LITERAL_BYTES // (8 * capacity), 16, 256))
+    numbers = 8 * capacity * max(laid.shape.dimension, 1)
+    block = int(np.clip(LITERAL_BYTES // numbers, 16, 256))
     begin = recipe_literal.start(laid.shape, capacity)
     step = recipe_literal.stepper(laid.shape, loop.sampler.truncate is not None)
-    return blocks.Kernel(begin, step, literal_observer(models), (), (), block, "summary")
+    observer = space_observer() if laid.shape.dimension else literal_observer(models)
+    return blocks.Kernel(begin, step, observer, (), (), block, "summary")

@@ -9,10 +9,14 @@ import jax
 import numpy as np
 
 from jaxsim import blocks, exact, line, literal, recipe_observe, recipe_setting, space
-from jaxsim.schedule import Schedule, gaussians, schedule
-from theory.loop import Loop, LoopError, Replace
+from jaxsim.schedule import Schedule, gaussians, require_gaussian_numbers, schedule
+from theory.discrete_source import Categorical, Markov, Poisson
+from theory.estimator import KernelDensity
+from theory.linear import Linear
+from theory.loop import Gaussian, Loop, LoopError, Replace
 from theory.loop_file import to_json
 from theory.observable import LINE
+from theory.source import Mixture
 
 Engine = Literal["exact", "literal"]
 Keep = Literal["summary", "replicates"]
@@ -85,6 +89,10 @@ def prepared(
     Raises:
         LoopError: for what the engine cannot do.
     """
+    other = _engine_of(loop)
+    if other is not None:
+        return other(loop, generations, engine, precision)
+    require_gaussian_numbers(loop)
     if isinstance(loop.data, Replace):
         plan = schedule(loop, generations)
         precision = precision or chosen_precision(loop, plan, engine)
@@ -93,6 +101,26 @@ def prepared(
     kernel, fixed, steps = recipe_setting.ready(loop, generations, engine, np.dtype(precision))
     unit = partial(recipe_observe.unit, loop=loop, generations=generations)
     return Setting(kernel, fixed, steps, LINE, LINE, unit), precision
+
+
+def _engine_of(loop: Loop) -> Callable[..., tuple[Setting, Precision]] | None:
+    """What makes a loop ready that is not a plain Gaussian one."""
+    match loop.source:
+        case Categorical() | Poisson():
+            from jaxsim.categorical import prepared
+        case Markov():
+            from jaxsim.markov import prepared
+        case Linear():
+            from jaxsim.linear import prepared
+        case Gaussian() | Mixture() if isinstance(loop.estimator, KernelDensity):
+            from jaxsim.kernel_density import prepared
+        case Mixture():
+            from jaxsim.mixture import prepared
+        case Gaussian() if loop.selection is not None:
+            from jaxsim.selected import prepared
+        case _:
+            return None
+    return prepared
 
 
 def _observe_line(name: str, fixed: Any, step: Any, state: Any) -> Any:

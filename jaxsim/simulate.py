@@ -9,11 +9,10 @@ import numpy as np
 import xarray as xr
 
 from jaxsim.measure import measurement
-from jaxsim.recipe_plan import model_axis
 from jaxsim.setting import Engine, Keep, Precision, chosen_devices, provenance, require_sound
 from jaxsim.summary import STATISTICS
-from theory.loop import Loop, LoopError, Replace
-from theory.observable import AXES
+from theory.loop import Loop, LoopError
+from theory.observable import axes
 
 
 def simulate(
@@ -32,7 +31,7 @@ def simulate(
     """Run `seeds` independent replicates of a loop and measure them.
 
     Args:
-        loop: a Gaussian loop; on the line under any data policy, in d dimensions under replacement.
+        loop: numbers throughout; what an engine cannot do, it says.
         generations: the generation measured, or an increasing sequence of them.
         seeds: replicates. Replicate i is the same whatever their number.
         seed: the master seed, 0 to 2^64 - 1.
@@ -88,7 +87,4 @@ def marked(generations: int | Sequence[int]) -> np.ndarray:
 
 
 def _dimensions(name: str, loop: Loop, keep: str) -> tuple[str, ...]:
-    trailing = () if loop.source.is_scalar else AXES.get(name, ())
-    if not isinstance(loop.data, Replace) and model_axis(loop) is not None:
-        trailing = ("model",)
-    return ("statistic" if keep == "summary" else "replicate", "generation", *trailing)
+    return ("statistic" if keep == "summary" else "replicate", "generation", *axes(loop, name))

@@ -1,34 +1,26 @@
 """What a fit is, and who is refused: a closed form is for the loops it names."""
 
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import ClassVar
 
 import pytest
 import sympy as sp
 
 from theory import bounds, diffusion_limit, gaussian, law, schedules
+from theory.estimator import KernelDensity
 from theory.first_passage import mean_half_life
 from theory.fits import Fit, fit, runs
 from theory.limits import limits, threshold
 from theory.loop import Gaussian, Loop, MaximumLikelihood, Replace, Sampler, UnavailableError, Unbiased
 from theory.median import asymptotic_median
-from theory.moments import derive
 from theory.perpetuity import limit_tail
 from theory.policy import Accumulate, Fixed, Fresh, Peers, Web, Window
-from theory.predict import central_moments, predict
-from theory.weighted import Weighted
+from theory.selection import TopFraction
 from theory.wishart import ratio_of_expectations
 
 LINE, PLANE = Gaussian(0.0, 1.0), Gaussian([0.0, 0.0], 1.0)
 POLICIES = (Accumulate(10), Window(10, 2), Fresh(5, 5), Fixed(5, 5), Web(5, 1, 2), Peers(2, 3))
 
 READERS = {
-    "predict": lambda loop: predict(loop, 3),
-    "predict the variance": lambda loop: predict(loop, 3, ["variance"]),
-    "predict a limit": lambda loop: predict(loop, float("inf"), ["variance"]),
-    "central_moments": lambda loop: central_moments(loop, "variance", [3]),
-    "derive": derive,
     "cdf": lambda loop: law.cdf(loop, "variance", 3, 0.5),
     "quantile": lambda loop: law.quantile(loop, "mean_error", 3, 0.5),
     "expectation": lambda loop: gaussian.expectation(loop, "variance", 3),
@@ -45,24 +37,14 @@ READERS = {
     "Suresh": lambda loop: bounds.BOUNDS[0].value(loop, 3, 0.5),
 }
 SPACE_READERS = {
-    "predict": READERS["predict"],
-    "predict the trace": lambda loop: predict(loop, 3, ["trace"]),
-    "a limit": lambda loop: predict(loop, float("inf"), ["trace"]),
     "ratio": lambda loop: ratio_of_expectations(loop, [3]),
 }
-
-
-@dataclass(frozen=True)
-class Median:
-    """An estimator no closed form has heard of."""
-
-    name: ClassVar[str] = "median"
 
 
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.policy)
 def test_other_policies_are_refused(reader, policy):
-    with pytest.raises(UnavailableError, match="not available yet") as refusal:
+    with pytest.raises(UnavailableError, match="this closed form is for") as refusal:
         READERS[reader](Loop(LINE, policy))
     assert refusal.value.key == "data.policy"
     assert "\n" not in str(refusal.value)
@@ -71,27 +53,32 @@ def test_other_policies_are_refused(reader, policy):
 @pytest.mark.parametrize("reader", SPACE_READERS)
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.policy)
 def test_other_policies_are_refused_in_space(reader, policy):
-    with pytest.raises(UnavailableError, match="not available yet"):
+    with pytest.raises(UnavailableError, match="this closed form is for"):
         SPACE_READERS[reader](Loop(PLANE, policy))
 
 
 @pytest.mark.parametrize("reader", sorted(READERS.keys() - {"collapses", "scheduled limit"}))
-@pytest.mark.parametrize("estimator", [Weighted(), Median()])
-def test_other_estimators_are_refused(reader, estimator):
-    with pytest.raises(UnavailableError, match="not available yet") as refusal:
-        READERS[reader](Loop(LINE, Replace(10), estimator))
+def test_other_estimators_are_refused(reader):
+    with pytest.raises(UnavailableError, match="this closed form is for") as refusal:
+        READERS[reader](Loop(LINE, Replace(10), KernelDensity(0.1)))
     assert refusal.value.key == "estimator.name"
 
 
 @pytest.mark.parametrize("reader", SPACE_READERS)
 def test_other_estimators_are_refused_in_space(reader):
-    with pytest.raises(UnavailableError, match="not available yet"):
-        SPACE_READERS[reader](Loop(PLANE, Replace(10), Median()))
+    with pytest.raises(UnavailableError, match="this closed form is for"):
+        SPACE_READERS[reader](Loop(PLANE, Replace(10), KernelDensity(0.1)))
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_selection_is_refused(reader):
+    with pytest.raises(UnavailableError, match="keep every point"):
+        READERS[reader](Loop(LINE, Replace(10), selection=TopFraction(0.5, "linear")))
 
 
 def test_a_growing_schedule_asks_for_its_estimator():
     with pytest.raises(UnavailableError, match="estimator"):
-        schedules.limit(Loop(LINE, Replace("5 * t ** 2"), Median()), "variance")
+        schedules.limit(Loop(LINE, Replace("5 * t ** 2"), KernelDensity(0.1)), "variance")
 
 
 def test_one_fit_in_numbers_and_symbols():

@@ -11,7 +11,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LAYERS = ("theory", "jaxsim", "models", "paper_figs", "autophagy")
 VOCABULARY = {
+    "theory.claim",
+    "theory.combination",
     "theory.counts",
+    "theory.discrete_source",
+    "theory.estimator",
     "theory.expression",
     "theory.generations",
     "theory.linear",
@@ -21,8 +25,12 @@ VOCABULARY = {
     "theory.observable",
     "theory.peers",
     "theory.policy",
+    "theory.quantity",
     "theory.recipe",
+    "theory.replacement",
+    "theory.sampler",
     "theory.selection",
+    "theory.source",
     "theory.spacing",
     "theory.sweep",
     "theory.sweep_file",

@@ -174,7 +174,7 @@ def test_targets_are_counted_from_the_mean_of_the_source():
     (first, second) = provenance(Loop(Gaussian(5, 1), peers)).advance()  # ty: ignore[invalid-argument-type]
     assert first.mean == pytest.approx((5 * -1 + 1 * 1) / 6)
     assert second.mean == pytest.approx((2 * -1 + 4 * 1) / 6)
-    with pytest.raises(LoopError, match="begin as their own sources"):
+    with pytest.raises(LoopError, match="begins as its own target"):
         recipe_of(Loop(Gaussian(5, 1), peers, start=Gaussian(0, 1)))  # ty: ignore[invalid-argument-type]
 
 

@@ -9,7 +9,6 @@ import pytest
 import sympy as sp
 
 from theory.loop import LoopError, Replace
-from theory.loop_file import from_mapping
 from theory.meal import Meal, Mixed, Moments, Pool, Real, RealSet, Sample, Stored, shifted
 from theory.optimal_weight import weights_in_time
 from theory.policy import (
@@ -264,12 +263,6 @@ def test_policies_are_frozen_and_hashable():
     assert len({*POLICIES, *POLICIES}) == len(POLICIES)
     with pytest.raises(FrozenInstanceError):
         Fresh(2, 3).real = 5
-
-
-def test_the_command_line_still_refuses_what_the_simulator_does_not_know():
-    tables = {"source": {"family": "gaussian", "mean": 0, "variance": 1}}
-    with pytest.raises(LoopError, match="not available yet"):
-        from_mapping(tables | {"data": {"policy": "accumulate", "n": 5}})
 
 
 # Refusals: the key, the value, the reason

@@ -9,9 +9,9 @@ import pytest
 import sympy as sp
 
 from theory import regression_statements as stated
-from theory.linear import Final, LeastSquares, Linear, LinearLoop, Ridge
+from theory.linear import Final, LeastSquares, Linear, Ridge
 from theory.linear_design import Design, least_squares, marchenko_pastur, ridge
-from theory.loop import LoopError, Replace, Sampler
+from theory.loop import Loop, LoopError, Replace, Sampler
 from theory.policy import Accumulate, Fresh
 from theory.regression import log_noise_variance, noise_variance, risk
 from theory.regression_chain import optimal_weight
@@ -31,7 +31,7 @@ PLAIN = LeastSquares()
 
 
 def means(source, data, estimator=PLAIN, generations=(1,), **parts):
-    return risk(LinearLoop(source, data, estimator, **parts), generations).mean
+    return risk(Loop(source, data, estimator, **parts), generations).mean
 
 
 def close(left, right):
@@ -276,7 +276,7 @@ def test_fitted_noise_on_enumerated_signs(estimator, accumulate):
             expected[t] += sum(p * w * w for p, w, _, _ in outcomes) / len(designs)
             variances[t] += sum(p * v for p, _, v, _ in outcomes) / len(designs)
     policy = Accumulate(3) if accumulate else Replace(3)
-    loop = LinearLoop(Linear(1, 1.0, 0.0, "same"), policy, LeastSquares(estimator))
+    loop = Loop(Linear(1, 1.0, 0.0, "same"), policy, LeastSquares(estimator))
     close(risk(loop, (1, 2, 3)).mean * trace, expected)  # eta = d / (n - d - 1) = 1
     close(noise_variance(loop, (1, 2, 3)).mean, variances)
 
@@ -355,12 +355,12 @@ def test_printed_values():
     assert np.round(means(Linear(3, 1.0, 1.0, "same"), Accumulate(12), generations=(5,)), 6) == 0.548854
     assert np.round(means(source, Accumulate(12), generations=(5, inf)), 6).tolist() == [0.50901, 0.555764]
     assert np.round(means(source, Replace(12), LeastSquares("maximum-likelihood"), (5,)), 6) == 1.144043
-    log = log_noise_variance(LinearLoop(source, Replace(12), LeastSquares("unbiased")), (5,))
+    log = log_noise_variance(Loop(source, Replace(12), LeastSquares("unbiased")), (5,))
     assert np.round(log.mean, 6) == -0.576032
     assert np.round(means(source, Fresh(10, 10, weight=0.3), generations=(inf,)), 6) == 0.568627
     assert np.round(means(wide, Replace(4), generations=(6,)), 6) == 2.811769
     assert np.round(means(Linear(10, 1.0, 1.49, "same"), Replace(4), generations=(4,)), 6) == 4.094
-    weights = [optimal_weight(LinearLoop(Linear(10, 1.0, b), Fresh(4, 4, weight="optimal")))
+    weights = [optimal_weight(Loop(Linear(10, 1.0, b), Fresh(4, 4, weight="optimal")))
                for b in (0.0, 0.1, 1.0, 10.0)]  # fmt: skip
     assert np.round(weights, 6).tolist() == [0.54951, 0.556032, 0.606715, 0.812202]
     assert np.round(strong_collapse(150, 50, 5, 0.25, 1.5), 6) == 0.108631
@@ -385,7 +385,7 @@ def test_printed_values_after_a_first_fit_to_one_label_a_point():
 
 def test_fits_at_the_threshold_are_infinite():
     for n in (4, 5, 6):
-        found = risk(LinearLoop(Linear(5, 1.0, 1.0), Replace(n)), (1, 2))
+        found = risk(Loop(Linear(5, 1.0, 1.0), Replace(n)), (1, 2))
         assert found.status == "infinite"
         assert found.mean.tolist() == [inf, inf]
         assert means(Linear(5, 0.0, 1.0), Replace(n), generations=(1,)) < inf
@@ -403,7 +403,7 @@ def test_fits_at_the_threshold_are_infinite():
     ],
 )
 def test_what_has_no_closed_form_says_so(source, data, estimator):
-    found = risk(LinearLoop(source, data, estimator), (1,))
+    found = risk(Loop(source, data, estimator), (1,))
     assert found.status == "none"
     assert found.reason
     assert np.isnan(found.mean).all()
@@ -419,14 +419,14 @@ def test_what_has_no_closed_form_says_so(source, data, estimator):
         (lambda: Ridge(1.0, "unbiased"), "noise"),
         (lambda: LeastSquares("fitted"), "noise"),
         (lambda: LeastSquares(final={"penalty": -1}), "final.penalty"),
-        (lambda: LinearLoop(Linear(2, 1.0, 1.0, shift=1.0), Replace(9)), "source.shift"),
-        (lambda: LinearLoop(Linear(2, 1.0, 1.0), Fresh(9, 8, weight=0.5)), "data.synthetic"),
-        (lambda: LinearLoop(Linear(2, 1.0, 1.0, "same"), Fresh(9, 8)), "data.weight"),
-        (lambda: LinearLoop(Linear(2, 1.0, 1.0), Fresh(9, 9, weight="optimal-in-time")), "data.weight"),
-        (lambda: LinearLoop(Linear(2, 1.0, 1.0), Replace(9), sampler=Sampler(truncate=1.0)), "sampler"),
-        (lambda: LinearLoop(Linear(2, 1.0, 1.0), Replace(9), start=Linear(3, 1.0, 1.0)), "start.dimension"),
+        (lambda: Loop(Linear(2, 1.0, 1.0, shift=1.0), Replace(9)), "source.shift"),
+        (lambda: Loop(Linear(2, 1.0, 1.0), Fresh(9, 8, weight=0.5)), "data.synthetic"),
+        (lambda: Loop(Linear(2, 1.0, 1.0, "same"), Fresh(9, 8)), "data.weight"),
+        (lambda: Loop(Linear(2, 1.0, 1.0), Fresh(9, 9, weight="optimal-in-time")), "data.weight"),
+        (lambda: Loop(Linear(2, 1.0, 1.0), Replace(9), sampler=Sampler(truncate=1.0)), "sampler.truncate"),
+        (lambda: Loop(Linear(2, 1.0, 1.0), Replace(9), start=Linear(3, 1.0, 1.0)), "start"),
         (
-            lambda: LinearLoop(Linear(2, 1.0, 1.0), Accumulate(9), LeastSquares(final=Final(1.0))),
+            lambda: Loop(Linear(2, 1.0, 1.0), Accumulate(9), LeastSquares(final=Final(1.0))),
             "estimator.final",
         ),
     ],

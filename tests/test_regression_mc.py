@@ -15,8 +15,8 @@ from literal_regression import simulate
 
 from jaxsim.verdict import alarm_threshold, replicates_needed
 from theory import regression_chain
-from theory.linear import Final, LeastSquares, Linear, LinearLoop, Ridge
-from theory.loop import Replace, Sampler
+from theory.linear import Final, LeastSquares, Linear, Ridge
+from theory.loop import Loop, Replace, Sampler
 from theory.policy import Accumulate, Fresh
 from theory.regression import log_noise_variance, noise_variance, risk
 from theory.regression_pooled import Blend
@@ -55,7 +55,7 @@ def case(generation, policy="replace", estimator=None, start=None, **world):
     if "shift" in world:
         start = Linear(world["d"], world["noise"], world["signal"], covariates, world["shift"])
     sampler = Sampler(bias=world.get("bias", 1.0))
-    return LinearLoop(source, data, estimator, sampler, start), generation, world | {"policy": policy}
+    return Loop(source, data, estimator, sampler, start), generation, world | {"policy": policy}
 
 
 CASES = {

@@ -82,7 +82,7 @@ def test_numbers_come_without_sympy():
     program = (
         "import sys; from theory.regression import risk; from theory.linear import *\n"
         "from theory.loop import Replace\n"
-        "risk(LinearLoop(Linear(3, 1.0, 1.0), Replace(9), Ridge(0.1)), (1, 4))\n"
+        "risk(Loop(Linear(3, 1.0, 1.0), Replace(9), Ridge(0.1)), (1, 4))\n"
         "assert 'sympy' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)

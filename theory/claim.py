@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
-
-from theory.loop import Loop
+from typing import Any, Literal
 
 Status = Literal["exact", "recursion", "asymptotic", "bound", "infinite", "none"]
 Check = Literal["moments", "law", "passage", "bound", "limit"]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Something measured that is no loop: one text, a sampler's step, a metric at a sample size.
+
+    Attributes:
+        name: which (`jaxsim.experiments`).
+        parameters: pairs of a name and a value, hashable.
+    """
+
+    name: str
+    parameters: tuple[tuple[str, Any], ...] = ()
+
+    def get(self, name: str) -> Any:
+        """The parameter of that name.
+
+        Raises:
+            KeyError: if there is none.
+        """
+        return dict(self.parameters)[name]
 
 
 @dataclass(frozen=True)
@@ -16,14 +36,16 @@ class Case:
     """One setting a claim is confronted with.
 
     Attributes:
-        loop: numbers throughout.
-        generations: where it is measured; empty for a first passage.
+        loop: numbers throughout; or an experiment.
+        generations: where it is measured; empty for a first passage and for an experiment.
         quick: whether `verify --quick` runs it.
+        engine: which engine simulates the loop; truncated samples are always literal.
     """
 
-    loop: Loop
-    generations: tuple[int, ...]
+    loop: Any
+    generations: tuple[int, ...] = ()
     quick: bool = True
+    engine: Literal["exact", "literal"] = "exact"
 
 
 @dataclass(frozen=True)
@@ -41,6 +63,11 @@ class Claim:
             stated quantiles, the mean of a first passage, a bound's inequality, or a limit whose order of
             error is stated.
         cases: the settings it is tested on.
+        expected: (case) -> mean, variance, third and fourth central moments along the first axis, then
+            generation (none for an experiment) and trailing axes; nan where not known. None:
+            `theory.predict.central_moments`. For a limit or a bound the first is its formula.
+        error: of a limit with `expected`: (case) -> by how much the formula may err.
+        side: of a bound with `expected`: whether the mean lies "below" or "above" it.
     """
 
     id: str
@@ -51,3 +78,6 @@ class Claim:
     validity: str
     check: Check
     cases: tuple[Case, ...]
+    expected: Callable[[Case], Any] | None = None
+    error: Callable[[Case], Any] | None = None
+    side: Literal["below", "above"] | None = None

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import Any
 
 from theory.expression import Expression, ExpressionError
-from theory.loop import LARGEST_SAMPLE, LoopError, Number, is_symbolic
+from theory.quantity import LARGEST_SAMPLE, LoopError, Number, is_symbolic
 
 Count = Any  # an int, or a SymPy expression
 Schedule = Any  # a Count, a tuple (entry t - 1 for generation t), or an Expression in t

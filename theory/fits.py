@@ -1,7 +1,7 @@
 """What every fit of a replace loop is: read off the loop here, once, for all closed forms.
 
 A closed form is for the loops it names, so these readers refuse by default: another policy, another
-estimator, another source is "not available yet" until a match below says what it means. Numbers may be
+estimator, another source, a selection is refused until a match below says what it means. Numbers may be
 symbols.
 """
 
@@ -70,18 +70,21 @@ def models(loop: Loop) -> tuple[Gaussian, Gaussian]:
         return source, first
     if isinstance(source, Images):
         raise LoopError("source", source, "put the Gaussian with the moments of the data in its place first")
-    raise UnavailableError("source.family", source.family, "closed forms for it are not available yet")
+    raise UnavailableError("source.family", source.family, "this closed form is for a gaussian source")
 
 
 def require_replace(loop: Loop) -> Replace:
-    """The data policy, if it is `replace`.
+    """The data policy, if it is `replace` and everything is kept.
 
     Raises:
-        UnavailableError: if it is another.
+        UnavailableError: if it is another, or points are selected.
     """
+    if loop.selection is not None:
+        reason = "this closed form is for loops that keep every point; simulate it"
+        raise UnavailableError("selection.rule", loop.selection.rule, reason)
     if isinstance(loop.data, Replace):
         return loop.data
-    reason = "closed forms for this policy are not available yet; they are for replace"
+    reason = "this closed form is for the policy replace; simulate it"
     raise UnavailableError("data.policy", loop.data.policy, reason)
 
 
@@ -107,7 +110,7 @@ def divides_by_n(loop: Loop) -> bool:
             return True
         case Unbiased():
             return False
-    reason = "closed forms for this estimator are not available yet"
+    reason = "this closed form is for maximum-likelihood and unbiased fits; simulate it"
     raise UnavailableError("estimator.name", loop.estimator.name, reason)
 
 

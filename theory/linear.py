@@ -13,23 +13,20 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from theory.counts import check_count, is_constant
-from theory.loop import Loop, LoopError, Number, Replace, Sampler, _positive, _real, is_symbolic
 from theory.policy import OPTIMAL_IN_TIME, Accumulate, Fresh
+from theory.quantity import LoopError, Number, is_symbolic, one_of, positive, real
+from theory.replacement import Replace
+from theory.sampler import Sampler
 
 COVARIATES = ("fresh", "same")
 NOISES = ("known", "maximum-likelihood", "unbiased")
 
 
 def _not_negative(part: object, key: str) -> None:
-    value = _real(key, getattr(part, key))
+    value = real(key, getattr(part, key))
     if not is_symbolic(value) and value < 0:
         raise LoopError(key, value, "it is negative")
     object.__setattr__(part, key, value)
-
-
-def _one_of(key: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise LoopError(key, value, f"one of {', '.join(choices)} is needed")
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ class Linear:
         object.__setattr__(self, "dimension", check_count("dimension", self.dimension, 1))
         for key in ("noise", "signal", "shift"):
             _not_negative(self, key)
-        _one_of("covariates", self.covariates, COVARIATES)
+        one_of("covariates", self.covariates, COVARIATES)
 
 
 @dataclass(frozen=True)
@@ -71,8 +68,8 @@ class Final:
     n: Any = None
 
     def __post_init__(self):
-        object.__setattr__(self, "penalty", _real("penalty", self.penalty))
-        _positive("penalty", self.penalty)
+        object.__setattr__(self, "penalty", real("penalty", self.penalty))
+        positive("penalty", self.penalty)
         if self.n is not None:
             object.__setattr__(self, "n", check_count("n", self.n, 1))
 
@@ -92,7 +89,7 @@ class LeastSquares:
     name: ClassVar[str] = "least-squares"
 
     def __post_init__(self):
-        _one_of("noise", self.noise, NOISES)
+        one_of("noise", self.noise, NOISES)
         _check_final(self)
 
 
@@ -112,9 +109,9 @@ class Ridge:
     name: ClassVar[str] = "ridge"
 
     def __post_init__(self):
-        object.__setattr__(self, "penalty", _real("penalty", self.penalty))
-        _positive("penalty", self.penalty)
-        _one_of("noise", self.noise, ("known",))
+        object.__setattr__(self, "penalty", real("penalty", self.penalty))
+        positive("penalty", self.penalty)
+        one_of("noise", self.noise, ("known",))
         _check_final(self)
 
 
@@ -131,25 +128,7 @@ def _check_final(estimator: LeastSquares | Ridge) -> None:
         raise LoopError("final", final, "a table with penalty, and n if it differs, is needed")
 
 
-@dataclass(frozen=True)
-class LinearLoop(Loop):
-    """A loop whose source is `Linear`; the fields are those of `Loop`."""
-
-    source: Linear
-    data: Any
-    estimator: LeastSquares | Ridge = LeastSquares()
-    start: Linear | None = None
-
-    def __post_init__(self):
-        check_linear(self)
-
-    @property
-    def first_model(self) -> Linear:
-        """Model 0: the start if there is one, else the source."""
-        return self.source if self.start is None else self.start
-
-
-def check_linear(loop: LinearLoop) -> None:
+def check_linear(loop: Any) -> None:
     """Refuse combinations of a linear source that make no sense.
 
     Raises:
@@ -180,7 +159,7 @@ def check_linear(loop: LinearLoop) -> None:
         raise LoopError("data.n", str(data.n), "the same covariates are as many in every generation")
 
 
-def _check_mixing(loop: LinearLoop) -> None:
+def _check_mixing(loop: Any) -> None:
     data = loop.data
     if data.weight == OPTIMAL_IN_TIME:
         raise LoopError("data.weight", data.weight, "it is not known for a linear source; 'optimal' is")

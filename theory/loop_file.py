@@ -11,43 +11,53 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from theory.discrete_source import Categorical, Markov, Poisson
+from theory.estimator import KernelDensity, MaximumLikelihood, Smoothed, Unbiased, Weighted
 from theory.expression import Expression
-from theory.loop import (
-    Gaussian,
-    Images,
-    Loop,
-    LoopError,
-    MaximumLikelihood,
+from theory.linear import LeastSquares, Linear, Ridge
+from theory.loop import Loop
+from theory.policy import (
+    Accumulate,
+    AccumulateSubsample,
+    Fixed,
+    Fresh,
+    Heal,
+    Memory,
+    Peers,
     Replace,
-    Sampler,
-    UnavailableError,
-    Unbiased,
-    is_symbolic,
+    Web,
+    Window,
+    WrittenRecipe,
 )
+from theory.quantity import LoopError, UnavailableError, is_symbolic
+from theory.sampler import Sampler
+from theory.selection import RULES
+from theory.source import Gaussian, Images, Mixture
 
-FAMILIES = {part.family: part for part in (Gaussian, Images)}
-POLICIES = {part.policy: part for part in (Replace,)}
-ESTIMATORS = {part.name: part for part in (MaximumLikelihood, Unbiased)}
+FAMILIES = {part.family: part for part in (Gaussian, Mixture, Categorical, Poisson, Linear, Markov, Images)}
+POLICIES = {
+    part.policy: part
+    for part in (
+        Replace,
+        Accumulate,
+        AccumulateSubsample,
+        Window,
+        Memory,
+        Fresh,
+        Fixed,
+        Web,
+        Peers,
+        Heal,
+        WrittenRecipe,
+    )
+}
+ESTIMATORS = {
+    part.name: part
+    for part in (MaximumLikelihood, Unbiased, Weighted, Smoothed, KernelDensity, LeastSquares, Ridge)
+}
 
-# What the interface names and this version does not do yet, table by table.
-PLANNED = {
-    "source.family": ("mixture", "categorical", "poisson", "linear", "markov", "text"),
-    "data.policy": (
-        "accumulate", "accumulate-subsample", "window", "memory", "fresh", "fixed", "web", "peers", "heal",
-        "recipe",
-    ),
-    "estimator.name": ("weighted", "smoothed", "kernel-density", "least-squares", "ridge"),
-}  # fmt: skip
-PLANNED_KEYS = {
-    "data": ("weight",),
-    "estimator": (
-        "fit", "iterations", "covariance", "pseudo_count", "towards", "order", "bandwidth", "penalty",
-        "noise", "final",
-    ),
-    "sampler": ("top_k", "nucleus", "guidance"),
-}  # fmt: skip
-PLANNED_TABLES = ("selection", "generator", "training")
-TABLES = ("source", "start", "data", "estimator", "sampler")
+PLANNED_TABLES = ("generator", "training")
+TABLES = ("source", "start", "data", "estimator", "sampler", "selection")
 
 
 def from_mapping(tables: Any) -> Loop:
@@ -69,21 +79,37 @@ def from_mapping(tables: Any) -> Loop:
         if not isinstance(content, dict):
             raise LoopError(name, content, "a table is needed")
     source = _chosen(tables, "source", "family", FAMILIES)
-    estimator = {"estimator": {"name": MaximumLikelihood.name}} | tables
     parts = {
         "source": source,
         "data": _chosen(tables, "data", "policy", POLICIES),
-        "estimator": _chosen(estimator, "estimator", "name", ESTIMATORS),
+        "estimator": _estimator(tables, source),
         "sampler": _part(Sampler, tables.get("sampler", {}), "sampler"),
     }
+    if "selection" in tables:
+        parts["selection"] = _chosen(tables, "selection", "rule", RULES)
     if "start" in tables:
-        if not isinstance(source, Gaussian):
-            raise UnavailableError("start", tables["start"], "it is not available yet for this source")
-        given = {"family": source.family, "mean": source.mean, "variance": source.variance} | tables["start"]
+        given = {"family": source.family} | _unlike(source, tables["start"])
         if given.pop("family") != source.family:
             raise LoopError("start.family", tables["start"]["family"], f"the source is {source.family}")
-        parts["start"] = _part(Gaussian, given, "start")
+        parts["start"] = _part(type(source), given, "start")
     return Loop(**parts)
+
+
+def _estimator(tables: dict[str, Any], source: Any) -> Any:
+    """The estimator described; without a name the family's usual one, other keys kept."""
+    from theory.combination import usual_estimator
+
+    content = {"name": usual_estimator(source).name} | tables.get("estimator", {})
+    return _chosen({"estimator": content}, "estimator", "name", ESTIMATORS)
+
+
+def _unlike(source: Any, start: dict[str, Any]) -> dict[str, Any]:
+    """The keys of the source, changed as the start says."""
+    given = _content(source) | start
+    for key, other in (("probabilities", "zipf"), ("zipf", "probabilities")):
+        if key in start and other not in start:
+            given.pop(other, None)
+    return given
 
 
 def to_mapping(loop: Loop) -> dict[str, dict[str, Any]]:
@@ -94,6 +120,8 @@ def to_mapping(loop: Loop) -> dict[str, dict[str, Any]]:
         "estimator": {"name": loop.estimator.name} | _content(loop.estimator),
         "sampler": _content(loop.sampler),
     }
+    if loop.selection is not None:
+        tables["selection"] = {"rule": loop.selection.rule} | _content(loop.selection)
     if loop.start is not None:
         tables["start"] = {"family": loop.start.family} | _content(loop.start)
     return tables
@@ -173,10 +201,6 @@ def _chosen(tables: dict, table: str, key: str, choices: dict[str, type]) -> Any
     if key not in content:
         raise LoopError(f"{table}.{key}", None, f"it is missing; available: {', '.join(choices)}")
     choice = content.pop(key)
-    if isinstance(choice, str) and choice in PLANNED.get(f"{table}.{key}", ()):
-        raise UnavailableError(
-            f"{table}.{key}", choice, f"it is not available yet; available: {', '.join(choices)}"
-        )
     if not isinstance(choice, str) or choice not in choices:
         raise LoopError(f"{table}.{key}", choice, f"unknown; available: {', '.join(choices)}")
     return _part(choices[choice], content, table)
@@ -187,28 +211,43 @@ def _part(kind: type, content: dict[str, Any], table: str) -> Any:
     for key, value in content.items():
         if key in keys and value is None:
             raise LoopError(f"{table}.{key}", value, "null is not a value")
-        if key not in keys and key in PLANNED_KEYS.get(table, ()):
-            raise UnavailableError(f"{table}.{key}", value, "this key is not available yet")
         if key not in keys:
             known = ", ".join(keys) or "none"
             raise LoopError(f"{table}.{key}", value, f"no such key here; there are: {known}")
     for key, field in keys.items():
         if key not in content and field.default is MISSING:
             raise LoopError(f"{table}.{key}", None, "it is missing")
+    if kind is Heal:
+        content = content | {"contaminated": _contaminated(content["contaminated"], table)}
     try:
         return kind(**content)
     except LoopError as error:
         raise error.under(table) from None
 
 
+def _contaminated(content: Any, table: str) -> Any:
+    """The policy inside `heal`."""
+    if not isinstance(content, dict):
+        raise LoopError(f"{table}.contaminated", content, "a data table is needed")
+    try:
+        return _chosen({"contaminated": content}, "contaminated", "policy", POLICIES)
+    except LoopError as error:
+        raise error.under(table) from None
+
+
 def _content(part: Any) -> dict[str, Any]:
+    """The keys of a part; one that writes itself has a method `table`."""
+    if hasattr(part, "table"):
+        return {key: _plain(value) for key, value in part.table().items()}
     values = {field.name: getattr(part, field.name) for field in fields(part)}
     return {key: _plain(value) for key, value in values.items() if value is not None}
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
+    if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, Fraction):
         return str(value)
     if is_dataclass(value) and not isinstance(value, Expression):

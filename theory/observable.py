@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from theory.loop import Gaussian, Loop, LoopError, Replace, UnavailableError, is_symbolic, sample_sizes
+from theory.discrete_source import Categorical, Markov, Poisson
+from theory.estimator import KernelDensity
+from theory.linear import Linear
+from theory.loop import Loop
+from theory.peers import Peers
+from theory.quantity import LoopError, UnavailableError, is_symbolic
+from theory.replacement import Replace, sample_sizes
+from theory.source import Gaussian, Mixture
+from theory.written_recipe import WrittenRecipe
 
 LINE = (
     "mean_error",
@@ -46,34 +54,145 @@ SPACE = (
 )
 """Observables of a Gaussian in d dimensions: `log_pseudo_det` stands for `log_det` where some n <= d."""
 
+CATEGORIES = (
+    "heterozygosity",
+    "support",
+    "entropy",
+    "kl_to_source",
+    "l2_squared",
+    "chi_squared",
+    "extinct",
+)
+"""Observables of categorical and Poisson models; the divergences compare shares."""
+
+MIXTURE = (
+    "mean_error",
+    "mean_error_squared",
+    "variance",
+    "std",
+    "w2_squared",
+    "kl_to_source_gaussian",
+    "within",
+    "between",
+    "weights",
+    "components_alive",
+)
+"""Observables of a mixture: variances are traces; std, W2 and KL are the moment-matched Gaussian's."""
+
+KERNEL = ("mean_error", "mean_error_squared", "variance", "mise", "nll")
+"""Observables of a kernel density: variance is that of its data points, divisor n."""
+
+TEXT = (
+    "support",
+    "entropy",
+    "entropy_rate",
+    "perplexity",
+    "heterozygosity",
+    "distinct_1",
+    "distinct_2",
+    "distinct_3",
+    "duplicate_fraction",
+)
+"""Observables of a text and of the n-gram model fitted to it."""
+
+REGRESSION = ("risk",)
+"""Observables of a linear model."""
+
 AXES = {
     "mean_error": ("component",),
     "variance": ("component",),
     "covariance": ("component", "other_component"),
     "eigenvalues": ("order",),
     "lyapunov": ("order",),
+    "extinct": ("category",),
+    "weights": ("component",),
 }
-"""Trailing axes in d dimensions, each of length d; everything else is a number."""
+"""Trailing axes, where an observable is not a number: in d dimensions, by category, by component."""
 
-PASSAGES = ("half_life",)
+PASSAGES = ("half_life", "collapse_time", "first_loss_time")
 """First passages: generations at which something first happens; they do not depend on a generation."""
 
 
 def available(loop: Loop) -> tuple[str, ...]:
-    """What exists for every model of a loop, whatever the generation; first passages are extra.
+    """What exists for every model of a loop, whatever the generation; `passages` are extra.
 
     In d dimensions `log_pseudo_det` stands for `log_det` where some fit of the whole schedule takes n <= d
     points; a schedule written as an expression is judged by its first fit.
 
     Raises:
-        UnavailableError: if the source is not a Gaussian.
+        UnavailableError: for images, which are replaced by the Gaussian of their moments first.
     """
-    if not isinstance(loop.source, Gaussian):
-        raise UnavailableError("source.family", loop.source.family, "its observables are not available yet")
-    if loop.source.is_scalar:
-        return LINE
-    absent = "log_det" if _is_singular(loop.data, loop.source.dimension) else "log_pseudo_det"
-    return tuple(name for name in SPACE if name != absent)
+    source = loop.source
+    match source:
+        case Categorical() | Poisson():
+            names = CATEGORIES
+        case Markov():
+            names = TEXT
+        case Linear():
+            names = REGRESSION
+        case Gaussian() | Mixture() if isinstance(loop.estimator, KernelDensity):
+            names = KERNEL
+        case Mixture():
+            names = MIXTURE
+        case Gaussian() if source.is_scalar:
+            names = LINE
+        case Gaussian():
+            absent = "log_det" if _is_singular(loop.data, source.dimension) else "log_pseudo_det"
+            names = tuple(name for name in SPACE if name != absent)
+        case _:
+            raise UnavailableError("source.family", source.family, "its observables are not available yet")
+    return (*names, "between_models") if isinstance(loop.data, Peers) and source.is_scalar else names
+
+
+def passages(loop: Loop) -> tuple[str, ...]:
+    """The first passages of a loop."""
+    match loop.source:
+        case Categorical() | Poisson():
+            return ("collapse_time", "first_loss_time")
+        case Gaussian() if not isinstance(loop.estimator, KernelDensity):
+            return ("half_life",)
+        case _:
+            return ()
+
+
+def model_axis(loop: Loop) -> int | None:
+    """How many models are reported side by side; None where there is one, or all have the same law."""
+    data = getattr(loop.data, "contaminated", loop.data)
+    count = data.models if isinstance(data, Peers | WrittenRecipe) else 1
+    alike = isinstance(data, Peers) and data.per_model is not None and data.targets is None
+    return None if count == 1 or (alike and not isinstance(data.real, tuple)) else count
+
+
+def named_axes(name: str, count: int) -> tuple[str, ...]:
+    """The names of `count` trailing axes of an observable, whatever the loop."""
+    return AXES[name][:count] if len(AXES.get(name, ())) >= count else ("model",) * count
+
+
+def axes(loop: Loop, name: str) -> tuple[str, ...]:
+    """The trailing axes of an observable, behind the generation."""
+    return tuple(_axes(loop, name))
+
+
+def shape(loop: Loop, name: str) -> tuple[int, ...]:
+    """Their lengths."""
+    return tuple(_axes(loop, name).values())
+
+
+def _axes(loop: Loop, name: str) -> dict[str, int]:
+    source, models = loop.source, model_axis(loop)
+    if models is not None:
+        return {} if name == "between_models" else {"model": models}
+    match source:
+        case Categorical() | Poisson() if name == "extinct":
+            return {"category": source.categories}
+        case Mixture() if name == "weights":
+            return {"component": source.components}
+        case Mixture() if name == "mean_error" and not source.is_scalar:
+            return {"component": source.dimension}
+        case Gaussian() if not source.is_scalar:
+            return dict.fromkeys(AXES.get(name, ()), source.dimension)
+        case _:
+            return {}
 
 
 def _is_singular(data: object, dimension: int) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from theory.counts import Count, check_count, check_fit
-from theory.loop import LoopError, _array
+from theory.quantity import LoopError, array
 
 
 def _set(part: object, **values: object) -> None:
@@ -47,7 +47,7 @@ class Peers:
         else:
             real = check_count("real", real)
         if self.targets is not None:
-            targets = _array("targets", self.targets, 2)
+            targets = array("targets", self.targets, 2)
             if not isinstance(targets, tuple) or len(targets) != size:
                 raise LoopError("targets", targets, f"{size} means are needed, one a model")
             _set(self, targets=targets)

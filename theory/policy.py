@@ -18,8 +18,9 @@ from theory.counts import (
     check_share,
     is_constant,
 )
-from theory.loop import LoopError, Number, Replace, is_symbolic
 from theory.peers import Peers
+from theory.quantity import LoopError, Number, is_symbolic
+from theory.replacement import Replace
 from theory.written_recipe import WrittenRecipe
 
 __all__ = [

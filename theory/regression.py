@@ -19,8 +19,8 @@ import numpy as np
 
 from theory.claim import Status
 from theory.counts import points
-from theory.linear import LeastSquares, LinearLoop
-from theory.loop import Replace
+from theory.linear import LeastSquares
+from theory.loop import Loop, Replace
 from theory.policy import Accumulate, Fresh
 from theory.regression_chain import label_bias, models
 from theory.regression_fourth import variances
@@ -32,7 +32,7 @@ INFINITE = "E tr (X'X)^{-1} is finite iff the points of a fit differ from d by m
 Model = tuple[float, float]  # R and v of one generation
 
 
-def risk(loop: LinearLoop, generations: Iterable[float]) -> Statistic:
+def risk(loop: Loop, generations: Iterable[float]) -> Statistic:
     """Mean of the risk at each generation (at least 1, increasing), and its variance where it is known."""
     wanted = list(generations)
     missing = refusal(loop)
@@ -52,7 +52,7 @@ def risk(loop: LinearLoop, generations: Iterable[float]) -> Statistic:
     )
 
 
-def noise_variance(loop: LinearLoop, generations: Iterable[float]) -> Statistic:
+def noise_variance(loop: Loop, generations: Iterable[float]) -> Statistic:
     """Mean of the noise variance of the model."""
     wanted = list(generations)
     missing = refusal(loop)
@@ -68,7 +68,7 @@ def noise_variance(loop: LinearLoop, generations: Iterable[float]) -> Statistic:
     )
 
 
-def log_noise_variance(loop: LinearLoop, generations: Iterable[int]) -> Statistic:
+def log_noise_variance(loop: Loop, generations: Iterable[int]) -> Statistic:
     """Mean and variance of the logarithm of the model's noise variance, normal labels.
 
     Under replace v_t = v_{t-1} chi2_{n-d} / c: the walk of `theory.gaussian` with n - d degrees of freedom.
@@ -94,7 +94,7 @@ def log_noise_variance(loop: LinearLoop, generations: Iterable[int]) -> Statisti
     return Statistic(kept[:, 0], kept[:, 1], "exact", "gaussian.L4")
 
 
-def refusal(loop: LinearLoop) -> str | None:
+def refusal(loop: Loop) -> str | None:
     """Why this loop's risk has no closed form; None if it has."""
     source, data, estimator = loop.source, loop.data, loop.estimator
     d = source.dimension
@@ -117,7 +117,7 @@ def refusal(loop: LinearLoop) -> str | None:
     return None
 
 
-def _fewest(loop: LinearLoop) -> int:
+def _fewest(loop: Loop) -> int:
     data = loop.data
     if isinstance(data, Fresh):
         real = points("data.real", data.real, 1)
@@ -127,7 +127,7 @@ def _fewest(loop: LinearLoop) -> int:
     return points("data.n", data.n, 1)
 
 
-def claim_of(loop: LinearLoop) -> str:
+def claim_of(loop: Loop) -> str:
     """The id of the claim this loop's risk comes under."""
     source, data, estimator = loop.source, loop.data, loop.estimator
     fresh = source.covariates == "fresh"
@@ -148,13 +148,13 @@ def claim_of(loop: LinearLoop) -> str:
     return "gaussian.L1"
 
 
-def _status(loop: LinearLoop) -> Status:
+def _status(loop: Loop) -> Status:
     """Ridge integrates over a spectrum; least squares is rational."""
     plain = isinstance(loop.estimator, LeastSquares) and loop.estimator.final is None
     return "exact" if plain else "recursion"
 
 
-def _at(loop: LinearLoop, wanted: Sequence[float]) -> list[Model]:
+def _at(loop: Loop, wanted: Sequence[float]) -> list[Model]:
     """R and v at the generations wanted, inf among them."""
     found: dict[float, Model] = {}
     last = int(max((t for t in wanted if t < inf), default=0))

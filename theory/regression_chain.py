@@ -15,9 +15,9 @@ import numpy as np
 
 from theory import regression_same as same
 from theory.counts import points
-from theory.linear import Final, LeastSquares, LinearLoop
+from theory.linear import Final, LeastSquares
 from theory.linear_design import Design, least_squares, ridge
-from theory.loop import LoopError, Replace
+from theory.loop import Loop, LoopError, Replace
 from theory.policy import OPTIMAL, Accumulate, Fresh
 from theory.regression_pooled import Blend, blend, iid_blend
 from theory.regression_step import (
@@ -32,7 +32,7 @@ from theory.regression_step import (
 GOLDEN = (sqrt(5) - 1) / 2
 
 
-def models(loop: LinearLoop) -> Iterator[State]:
+def models(loop: Loop) -> Iterator[State]:
     """The states of generations 1, 2, ..., endlessly; `final` replaces the fit of each by its own."""
     if loop.source.covariates == "same":
         yield from _same(loop)
@@ -47,29 +47,29 @@ def models(loop: LinearLoop) -> Iterator[State]:
         yield state if final is None else finish(loop, final, t, before)
 
 
-def label_bias(loop: LinearLoop, t: int) -> float:
+def label_bias(loop: Loop, t: int) -> float:
     """The factor on the noise variance of the labels that generation t is fitted to."""
     synthetic = t > 1 or loop.start is not None or loop.sampler.applies_to_source
     return loop.sampler.bias if synthetic else 1.0
 
 
-def real_noise(loop: LinearLoop) -> float:
+def real_noise(loop: Loop) -> float:
     """The noise variance of real labels."""
     return loop.source.noise * (loop.sampler.bias if loop.sampler.applies_to_source else 1.0)
 
 
-def design_of(loop: LinearLoop, n: int) -> Design:
+def design_of(loop: Loop, n: int) -> Design:
     """What a fit to n points does."""
     estimator, d = loop.estimator, loop.source.dimension
     return least_squares(n, d) if isinstance(estimator, LeastSquares) else ridge(n, d, estimator.penalty)
 
 
-def divisor(loop: LinearLoop, n: int) -> int:
+def divisor(loop: Loop, n: int) -> int:
     """What a residual sum of squares over n points is divided by."""
     return n - loop.source.dimension if loop.estimator.noise == "unbiased" else n
 
 
-def optimal_weight(loop: LinearLoop) -> float:
+def optimal_weight(loop: Loop) -> float:
     """The weight of real labels that minimises the stationary risk of mixed labels, for least squares.
 
     With minimum norm, g = n / d, and fresh covariates it is 1 - [k - sqrt(k^2 - 4g)] / (2g), k = 2 + g (1 +
@@ -90,7 +90,7 @@ def optimal_weight(loop: LinearLoop) -> float:
     return 1 - 2 / (k + sqrt(k * k - 4 * g))
 
 
-def weight_at(loop: LinearLoop, t: int) -> float:
+def weight_at(loop: Loop, t: int) -> float:
     """The weight of real labels in generation t."""
     weight = loop.data.weight
     if weight == OPTIMAL:
@@ -98,7 +98,7 @@ def weight_at(loop: LinearLoop, t: int) -> float:
     return points("data.weight", weight, t)
 
 
-def _step(loop: LinearLoop, t: int, pool: int, state: State) -> State:
+def _step(loop: Loop, t: int, pool: int, state: State) -> State:
     """Generation t on fresh covariates."""
     source, data, known = loop.source, loop.data, loop.estimator.noise == "known"
     d, label = source.dimension, label_bias(loop, t) * state.noise
@@ -122,7 +122,7 @@ def _step(loop: LinearLoop, t: int, pool: int, state: State) -> State:
     return new._replace(noise=source.noise if known else noise)
 
 
-def _side_by_side(loop: LinearLoop, t: int, state: State, label: float) -> tuple[State, float]:
+def _side_by_side(loop: Loop, t: int, state: State, label: float) -> tuple[State, float]:
     data, d = loop.data, loop.source.dimension
     real, synthetic = points("data.real", data.real, t), points("data.synthetic", data.synthetic, t)
     n = real + synthetic
@@ -142,7 +142,7 @@ def blended_parts(data: Fresh, real: int, synthetic: int, d: int) -> Blend:
     return iid_blend(real + synthetic, synthetic / (real + synthetic), d)
 
 
-def finish(loop: LinearLoop, final: Final, t: int, before: State) -> State:
+def finish(loop: Loop, final: Final, t: int, before: State) -> State:
     """Generation t fitted by the estimator's `final` to samples of the model before."""
     source = loop.source
     n = points("data.n", loop.data.n, t) if final.n is None else final.n
@@ -151,7 +151,7 @@ def finish(loop: LinearLoop, final: Final, t: int, before: State) -> State:
     return new._replace(noise=source.noise)
 
 
-def _same(loop: LinearLoop) -> Iterator[State]:
+def _same(loop: Loop) -> Iterator[State]:
     """Generations on the same covariates."""
     source, data, known = loop.source, loop.data, loop.estimator.noise == "known"
     n = data.real if isinstance(data, Fresh) else data.n if isinstance(data.n, int) else data.n.at(1)

@@ -7,8 +7,8 @@ Where labels are mixed, generation 1 mixes two labels of the source.
 from __future__ import annotations
 
 from theory.claim import Case, Check, Claim, Status
-from theory.linear import Final, LeastSquares, Linear, LinearLoop, Ridge
-from theory.loop import Replace
+from theory.linear import Final, LeastSquares, Linear, Ridge
+from theory.loop import Loop, Replace
 from theory.policy import Accumulate, Fresh
 
 OWN = "own derivation"
@@ -34,8 +34,8 @@ def _shifted(source: Linear, shift: float) -> Linear:
 def _both(data: object, estimator: LeastSquares | Ridge, generations: tuple[int, ...]) -> tuple[Case, ...]:
     """Fresh covariates and the same ones."""
     return (
-        Case(LinearLoop(SMALL, data, estimator), generations),
-        Case(LinearLoop(SMALL_SAME, data, estimator), generations, quick=False),
+        Case(Loop(SMALL, data, estimator), generations),
+        Case(Loop(SMALL_SAME, data, estimator), generations, quick=False),
     )
 
 
@@ -62,7 +62,7 @@ REGRESSION = (
     _claim(
         "L2", r"R_t = \tfrac{\sigma^2 d}{n-d-1}\sum_{i\le t} i^{-2}", f"{GERSTGRASSER}, Theorem 2",
         f"least squares, the same covariates: R_1 sum 1/i^2 for any design; {NORMAL}; {ANY_LABELS}",
-        (Case(LinearLoop(SMALL_SAME, Accumulate(20)), (1, 5)),),
+        (Case(Loop(SMALL_SAME, Accumulate(20)), (1, 5)),),
     ),
     _claim(
         "L3",
@@ -70,8 +70,8 @@ REGRESSION = (
         r"[\psi(t+1-\tfrac{d+1}n)-\psi(1-\tfrac{d+1}n)-\psi(t+1)-\gamma_E]",
         OWN, f"least squares, fresh covariates; {NORMAL}; {ANY_LABELS}; any batches: n_i d / (N_i (N_i-d-1))",
         (
-            Case(LinearLoop(SMALL, Accumulate(20)), (1, 5)),
-            Case(LinearLoop(SMALL, Accumulate((18, 6, 10))), (3,), quick=False),
+            Case(Loop(SMALL, Accumulate(20)), (1, 5)),
+            Case(Loop(SMALL, Accumulate((18, 6, 10))), (3,), quick=False),
         ),
     ),
     _claim(
@@ -113,24 +113,24 @@ REGRESSION = (
         f"{DOHMATOB}; {OWN}",
         f"minimum norm, n <= d - 2, fresh covariates, isotropic; {ANY_LABELS}; w = 0: replace",
         (
-            Case(LinearLoop(WIDE, Replace(4)), (1, 6)),
-            Case(LinearLoop(WIDE, Fresh(4, 4, weight=0.5)), (1, 6)),
-            Case(LinearLoop(Linear(10, 0.0, 1.49), Replace(4)), (1, 3), quick=False),
+            Case(Loop(WIDE, Replace(4)), (1, 6)),
+            Case(Loop(WIDE, Fresh(4, 4, weight=0.5)), (1, 6)),
+            Case(Loop(Linear(10, 0.0, 1.49), Replace(4)), (1, 3), quick=False),
         ),
     ),
     _claim(
         "L6", r"R_t = (1-g)B + \tau V_t,\quad V_t = (1-w)^2V_{t-1} + w^2+(1-w)^2", f"{GARG}; {OWN}",
         f"minimum norm, n <= d - 2, the same covariates, isotropic; {ANY_LABELS}; least at w = 0.618",
         (
-            Case(LinearLoop(WIDE_SAME, Replace(4)), (1, 4)),
-            Case(LinearLoop(WIDE_SAME, Fresh(4, 4, weight=0.5)), (1, 6)),
+            Case(Loop(WIDE_SAME, Replace(4)), (1, 4)),
+            Case(Loop(WIDE_SAME, Fresh(4, 4, weight=0.5)), (1, 6)),
         ),
     ),
     _claim(
         "L7", r"\alpha = 1-\kappa m,\quad \beta = 1-2\kappa m+\kappa^2m_2,\quad \eta = \gamma(m-\kappa m_2)",
         "Marchenko and Pastur 1967, doi:10.1070/SM1967v001n04ABEH001994",
         "one ridge fit as n, d grow at d / n = gamma: R_1 = (1-2a+b)B + sigma^2 eta + O(1/n)",
-        (Case(LinearLoop(Linear(80, 0.64, 1.0), Replace(200), Ridge(0.3)), (1,), quick=False),),
+        (Case(Loop(Linear(80, 0.64, 1.0), Replace(200), Ridge(0.3)), (1,), quick=False),),
         status="asymptotic", check="limit",
     ),
     _claim(
@@ -140,9 +140,9 @@ REGRESSION = (
         f"{DOHMATOB}; {OWN}",
         f"ridge, fresh covariates, isotropic, every n, d, t; {ANY_LABELS}; constants by exact quadrature",
         (
-            Case(LinearLoop(LONG, Replace(30), Ridge(0.2)), (1, 5)),
-            Case(LinearLoop(LONG, Replace(6), Ridge(0.2)), (3,), quick=False),
-            Case(LinearLoop(LONG, Fresh(30, 30, weight=0.4), Ridge(0.2)), (4,), quick=False),
+            Case(Loop(LONG, Replace(30), Ridge(0.2)), (1, 5)),
+            Case(Loop(LONG, Replace(6), Ridge(0.2)), (3,), quick=False),
+            Case(Loop(LONG, Fresh(30, 30, weight=0.4), Ridge(0.2)), (4,), quick=False),
         ),
         status="recursion",
     ),
@@ -151,16 +151,16 @@ REGRESSION = (
         r"\sigma^2\,\mathbb{E}\,\mathrm{tr}\tfrac{1-A^{2t}}{1-A^2}H",
         OWN, f"ridge, the same covariates, isotropic, every n, d, t; {ANY_LABELS}",
         (
-            Case(LinearLoop(LONG_SAME, Replace(30), Ridge(0.2)), (1, 5)),
-            Case(LinearLoop(LONG_SAME, Accumulate(30), Ridge(0.2)), (4,), quick=False),
-            Case(LinearLoop(LONG_SAME, Fresh(30, 30, weight=0.4), Ridge(0.2)), (4,), quick=False),
+            Case(Loop(LONG_SAME, Replace(30), Ridge(0.2)), (1, 5)),
+            Case(Loop(LONG_SAME, Accumulate(30), Ridge(0.2)), (4,), quick=False),
+            Case(Loop(LONG_SAME, Fresh(30, 30, weight=0.4), Ridge(0.2)), (4,), quick=False),
         ),
         status="recursion",
     ),
     _claim(
         "L9", r"R_{g+1} = (1-2\alpha+\beta)B + \sigma^2\eta + \beta\tfrac{g\sigma^2d}{n_0-d-1}",
         f"{DOHMATOB}; {OWN}", f"g least-squares fits of n_0 points, then one ridge; {NORMAL}; {ANY_LABELS}",
-        (Case(LinearLoop(LONG, Replace(25), LeastSquares(final=Final(0.2, 30))), (1, 4)),),
+        (Case(Loop(LONG, Replace(25), LeastSquares(final=Final(0.2, 30))), (1, 4)),),
         status="recursion",
     ),
     _claim(
@@ -168,15 +168,15 @@ REGRESSION = (
         r"\rho = \tfrac{n_2(n(n_2+1)-2)}{n(n+2)(n-1)} + \tfrac{n_1n_2}{n(n+2)(n-1)}\tfrac{nd-2}{n-d-1}",
         OWN, f"least squares on n_1 real and n_2 synthetic points side by side; {NORMAL}; {ANY_LABELS}",
         (
-            Case(LinearLoop(SMALL, Fresh(8, 12), start=_shifted(SMALL, 2.0)), (1, 4)),
-            Case(LinearLoop(SMALL, Fresh(8, 12, "iid")), (1, 5), quick=False),
-            Case(LinearLoop(SMALL, Fresh(8, 12), LIKELIHOOD), (4,), quick=False),
+            Case(Loop(SMALL, Fresh(8, 12), start=_shifted(SMALL, 2.0)), (1, 4)),
+            Case(Loop(SMALL, Fresh(8, 12, "iid")), (1, 5), quick=False),
+            Case(Loop(SMALL, Fresh(8, 12), LIKELIHOOD), (4,), quick=False),
         ),
     ),
     _claim(
         "L10", r"R_1 = p_2^2|\delta|^2 + \tfrac{\sigma^2d}{n-d-1} + p_1p_2\tfrac{d+1}n|\delta|^2 + O(n^{-2})",
         f"{STRONG}; {OWN}", "one shot, labels of the synthetic part shifted by delta; p_i = n_i / n fixed",
-        (Case(LinearLoop(QUIET, Fresh(300, 300), start=Linear(4, 0.09, 1.0, shift=1.0)), (1,)),),
+        (Case(Loop(QUIET, Fresh(300, 300), start=Linear(4, 0.09, 1.0, shift=1.0)), (1,)),),
         status="asymptotic", check="limit",
     ),
 )  # fmt: skip

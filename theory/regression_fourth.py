@@ -22,8 +22,8 @@ from math import inf, nan
 import numpy as np
 
 from theory.counts import points
-from theory.linear import LeastSquares, LinearLoop
-from theory.loop import Replace
+from theory.linear import LeastSquares
+from theory.loop import Loop, Replace
 from theory.policy import Accumulate
 from theory.regression_chain import label_bias, models, real_noise, weight_at
 from theory.regression_step import mixed_noise
@@ -37,7 +37,7 @@ def fourth(n: int, d: int) -> float:
     return d * (d * (gamma - 1) + 2 + 2 * (n - 1)) / (gamma * (gamma + 1) * (gamma - 2))
 
 
-def variances(loop: LinearLoop, wanted: Sequence[float]) -> list[float]:
+def variances(loop: Loop, wanted: Sequence[float]) -> list[float]:
     """Var |e_t|^2, t of `wanted`; nan where it is not known."""
     source, data, estimator = loop.source, loop.data, loop.estimator
     d, same = source.dimension, source.covariates == "same"
@@ -61,7 +61,7 @@ def variances(loop: LinearLoop, wanted: Sequence[float]) -> list[float]:
     return [found[int(t) - 1] if t < inf else nan for t in wanted]
 
 
-def _fresh(loop: LinearLoop, sizes: list[int]) -> list[float]:
+def _fresh(loop: Loop, sizes: list[int]) -> list[float]:
     d, start, data = loop.source.dimension, loop.first_model, loop.data
     first, second, label, found = start.shift, start.shift**2, start.noise, []
     for t, n in enumerate(sizes, 1):

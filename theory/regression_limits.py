@@ -16,9 +16,9 @@ from math import inf, nan, pi
 import numpy as np
 
 from theory import regression_same as same
-from theory.linear import LeastSquares, LinearLoop
+from theory.linear import LeastSquares
 from theory.linear_design import least_squares
-from theory.loop import Replace
+from theory.loop import Loop, Replace
 from theory.policy import Accumulate, Fresh
 from theory.regression_chain import (
     blended_parts,
@@ -32,7 +32,7 @@ from theory.regression_chain import (
 from theory.regression_step import State, fitted, mixed_noise, times
 
 
-def limit(loop: LinearLoop) -> tuple[float, float]:
+def limit(loop: Loop) -> tuple[float, float]:
     """R and v as t -> inf, constant counts and weights; nan where there is no closed form."""
     source, data, estimator = loop.source, loop.data, loop.estimator
     counts = (data.real, data.synthetic, data.weight) if hasattr(data, "real") else (data.n,)
@@ -49,7 +49,7 @@ def limit(loop: LinearLoop) -> tuple[float, float]:
     return _finished(loop, _fresh(loop))
 
 
-def _finished(loop: LinearLoop, state: State) -> tuple[float, float]:
+def _finished(loop: Loop, state: State) -> tuple[float, float]:
     """R and v, the last fit being the estimator's `final` if there is one."""
     final = loop.estimator.final
     if final is not None:
@@ -57,7 +57,7 @@ def _finished(loop: LinearLoop, state: State) -> tuple[float, float]:
     return state.risk, state.noise
 
 
-def _accumulated(loop: LinearLoop) -> tuple[float, float]:
+def _accumulated(loop: Loop) -> tuple[float, float]:
     source, n, d = loop.source, loop.data.n, loop.source.dimension
     if loop.estimator.noise != "known" or not isinstance(loop.estimator, LeastSquares) or n < d + 2:
         return nan, nan
@@ -72,7 +72,7 @@ def _accumulated(loop: LinearLoop) -> tuple[float, float]:
     return loop.first_model.shift + first * one + later * tail, source.noise
 
 
-def _replaced(loop: LinearLoop) -> tuple[float, float, float]:
+def _replaced(loop: Loop) -> tuple[float, float, float]:
     """Least squares with a fitted noise variance, replace."""
     n, d = loop.data.n, loop.source.dimension
     rate = label_bias(loop, 2) * (n - d) / divisor(loop, n)
@@ -84,7 +84,7 @@ def _replaced(loop: LinearLoop) -> tuple[float, float, float]:
     return loop.first_model.shift + times(first, least_squares(n, d).noise) / (1 - rate), 0.0, noise
 
 
-def _fixed_point(loop: LinearLoop, data: Fresh) -> tuple[float, float]:
+def _fixed_point(loop: Loop, data: Fresh) -> tuple[float, float]:
     """(R, v) of least squares on real and synthetic labels with a fitted noise variance."""
     d, real = loop.source.dimension, real_noise(loop)
     bias = label_bias(loop, 2)
@@ -112,7 +112,7 @@ def _fixed_point(loop: LinearLoop, data: Fresh) -> tuple[float, float]:
     return float(solution[0]), float(solution[1])
 
 
-def _fresh(loop: LinearLoop) -> State:
+def _fresh(loop: Loop) -> State:
     """The state with known noise and fresh covariates."""
     source, data = loop.source, loop.data
     label, signal = label_bias(loop, 2) * source.noise, source.signal
@@ -139,7 +139,7 @@ def _fresh(loop: LinearLoop) -> State:
     return State(forced / (1 - design.square * memory**2), overlap, source.noise)
 
 
-def _same(loop: LinearLoop) -> float:
+def _same(loop: Loop) -> float:
     """R with known noise and the same covariates."""
     source, data = loop.source, loop.data
     label = label_bias(loop, 2) * source.noise

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from theory.counts import check_count
-from theory.loop import Gaussian, LoopError, Number, _array, _positive, _real, is_symbolic
+from theory.quantity import LoopError, Number, array, flag, is_symbolic, one_of, positive, real
 
 LINEAR, TYPICALITY, QUADRATIC = "linear", "typicality", "quadratic"
 POPULATION, POOL = "population", "pool"
@@ -25,18 +25,8 @@ def _set(part: object, **values: object) -> None:
         object.__setattr__(part, key, value)
 
 
-def _flag(value: object) -> None:
-    if not isinstance(value, bool):
-        raise LoopError("applies_to_source", value, "true or false is needed")
-
-
-def _one_of(key: str, value: object, words: tuple[str, ...]) -> None:
-    if value not in words:
-        raise LoopError(key, value, " or ".join(map(repr, words)) + " is needed")
-
-
 def _direction(value: object) -> Any:
-    direction = _array("direction", value, 1)
+    direction = array("direction", value, 1)
     entries = direction if isinstance(direction, tuple) else (direction,)
     if all(not is_symbolic(entry) and entry == 0 for entry in entries):
         raise LoopError("direction", direction, "it points nowhere")
@@ -45,7 +35,7 @@ def _direction(value: object) -> Any:
 
 def _scored(rule: TopFraction | BestOf) -> None:
     """Check the score of a rule and the direction that a linear one has."""
-    _one_of("score", rule.score, (LINEAR, TYPICALITY))
+    one_of("score", rule.score, (LINEAR, TYPICALITY))
     if rule.score == TYPICALITY and rule.direction is not None:
         raise LoopError("direction", rule.direction, "typicality has no direction")
     if rule.score == LINEAR:
@@ -73,13 +63,13 @@ class TopFraction:
     rule: ClassVar[str] = "top-fraction"
 
     def __post_init__(self):
-        fraction = _real("fraction", self.fraction)
+        fraction = real("fraction", self.fraction)
         if not is_symbolic(fraction) and not 0 < fraction <= 1:
             raise LoopError("fraction", fraction, "a fraction greater than 0 and at most 1 is needed")
         _set(self, fraction=fraction)
         _scored(self)
-        _one_of("threshold", self.threshold, (POPULATION, POOL))
-        _flag(self.applies_to_source)
+        one_of("threshold", self.threshold, (POPULATION, POOL))
+        flag("applies_to_source", self.applies_to_source)
 
 
 @dataclass(frozen=True)
@@ -102,7 +92,7 @@ class BestOf:
     def __post_init__(self):
         _set(self, candidates=check_count("candidates", self.candidates, 1))
         _scored(self)
-        _flag(self.applies_to_source)
+        flag("applies_to_source", self.applies_to_source)
 
 
 @dataclass(frozen=True)
@@ -131,11 +121,11 @@ class BradleyTerry:
             strength=_not_negative("strength", self.strength),
             direction=_direction(self.direction),
         )
-        _flag(self.applies_to_source)
+        flag("applies_to_source", self.applies_to_source)
 
 
 def _not_negative(key: str, value: object) -> Number:
-    value = _real(key, value)
+    value = real(key, value)
     if not is_symbolic(value) and value < 0:
         raise LoopError(key, value, "it is negative")
     return value
@@ -161,7 +151,7 @@ class Tilt:
     rule: ClassVar[str] = "tilt"
 
     def __post_init__(self):
-        _one_of("reward", self.reward, (LINEAR, QUADRATIC))
+        one_of("reward", self.reward, (LINEAR, QUADRATIC))
         _set(self, strength=_not_negative("strength", self.strength))
         if self.reward == LINEAR:
             if self.centre is not None:
@@ -172,8 +162,8 @@ class Tilt:
                 raise LoopError("direction", self.direction, "a quadratic reward has no direction")
             if self.centre is None:
                 raise LoopError("centre", None, "it is missing")
-            _set(self, centre=_array("centre", self.centre, 1))
-        _flag(self.applies_to_source)
+            _set(self, centre=array("centre", self.centre, 1))
+        flag("applies_to_source", self.applies_to_source)
 
 
 @dataclass(frozen=True)
@@ -215,10 +205,10 @@ class Verifier:
     rule: ClassVar[str] = "verifier"
 
     def __post_init__(self):
-        radius = _real("radius", self.radius)
-        _positive("radius", radius)
-        _set(self, centre=_array("centre", self.centre, 1), radius=radius)
-        _flag(self.applies_to_source)
+        radius = real("radius", self.radius)
+        positive("radius", radius)
+        _set(self, centre=array("centre", self.centre, 1), radius=radius)
+        flag("applies_to_source", self.applies_to_source)
 
 
 @dataclass(frozen=True)
@@ -243,7 +233,7 @@ RULES = {
 }
 
 
-def check_dimension(rule: Rule, source: Gaussian) -> None:
+def check_dimension(rule: Rule, source: Any) -> None:
     """Refuse a direction or a centre that does not fit the source.
 
     Raises:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any, ClassVar
 
 from theory.counts import Count, check_count
-from theory.loop import LoopError, Number, is_symbolic
+from theory.quantity import LoopError, Number, is_symbolic
 
 KINDS = ("real", "set", "model", "batch", "moments")
 
@@ -134,6 +134,11 @@ class WrittenRecipe:
         longest = len(lists) + max((-lag for meal in lists for i in meal for lag in i.batch or ()), default=0)
         for t in range(1, longest + 1):
             self._check_fit(t)
+
+    def table(self) -> dict[str, Any]:
+        """The keys given, as in a file."""
+        content: dict[str, Any] = {"generations": [list(listed) for listed in self.generations]}
+        return content | ({"sets": dict(self.sets)} if self.sets else {})
 
     def of(self, t: int) -> tuple[Ingredient, ...]:
         """The ingredients of generation `t`."""

@@ -20,10 +20,10 @@ from autophagy.output import (
     write_result,
 )
 from autophagy.progress import progress
-from autophagy.verbs import resolved
+from autophagy.verbs import matched, resolved
 from theory.loop import Loop, LoopError
 from theory.loop_file import load
-from theory.observable import PASSAGES, available, chosen
+from theory.observable import PASSAGES, available, chosen, passages
 
 
 def run(options: argparse.Namespace) -> int:
@@ -79,7 +79,7 @@ def _simulate(options: argparse.Namespace) -> int:
     if options.output:
         check_file(options.output, DATA_ENDINGS)
     use(cache=options.compilation_cache)
-    dataset = _monte_carlo(options, solved)
+    dataset = _monte_carlo(options, resolved(solved, int(options.generations[-1])))
     entries = statistics(dataset, ("mean", "variance", "standard_error"))
     content = payload(
         loop, options.generations, entries, seeds=options.seeds, seed=options.seed, engine=options.engine
@@ -100,7 +100,7 @@ def _compare(options: argparse.Namespace) -> int:
         check_file(options.output, (*DATA_ENDINGS, ".pdf", ".png"))
     use(cache=options.compilation_cache)
     comparison = compare(
-        solved,
+        resolved(solved, int(options.generations[-1])),
         [int(g) for g in options.generations],
         options.seeds,
         seed=options.seed,
@@ -203,11 +203,11 @@ COMMANDS = {
 def _loop(options: argparse.Namespace) -> tuple[Loop, Loop]:
     """The loop as written, and as theory and simulator see it."""
     loop = load(options.loop, options.set)
-    return loop, resolved(loop)
+    return loop, matched(loop)
 
 
 def _check_observables(options: argparse.Namespace, loop: Loop) -> None:
-    chosen(options.observable, (*available(loop), *PASSAGES))
+    chosen(options.observable, (*available(loop), *passages(loop)))
 
 
 def _check_finite(options: argparse.Namespace) -> None:

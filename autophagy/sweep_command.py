@@ -38,6 +38,8 @@ def sweep(options: argparse.Namespace) -> int:
     plan = load(options.sweep, options.set, given)
     seat = _seat(options)
     use(options.devices, options.compilation_cache)
+    from functools import partial
+
     from autophagy.verbs import resolved
     from jaxsim.sweep import run
 
@@ -51,7 +53,7 @@ def sweep(options: argparse.Namespace) -> int:
             budget=options.budget,
             resume=options.resume is not False,
             repair=options.repair,
-            resolve=resolved,
+            resolve=partial(resolved, generations=plan.generations[-1]),
             progress=_shown() if seat.process == 0 else None,
         )
     except KeyboardInterrupt:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from theory.loop import Images, Loop
@@ -39,7 +40,7 @@ def predict(
     """Closed forms; see `theory.predict.predict`."""
     from theory import predict as theory
 
-    return theory.predict(resolved(loop), generations, observables)
+    return theory.predict(matched(loop), generations, observables)
 
 
 def simulate(
@@ -57,7 +58,7 @@ def simulate(
     from jaxsim import simulate as monte_carlo
 
     return monte_carlo.simulate(
-        resolved(loop),
+        resolved(loop, last(generations)),
         generations,
         seeds,
         seed=seed,
@@ -81,7 +82,12 @@ def compare(
     from autophagy import comparison
 
     return comparison.compare(
-        resolved(loop), generations, seeds, seed=seed, engine=engine, observables=observables
+        resolved(loop, last(generations)),
+        generations,
+        seeds,
+        seed=seed,
+        engine=engine,
+        observables=observables,
     )
 
 
@@ -89,7 +95,7 @@ def derive(loop: Loop) -> Derivation:
     """The recursion of moments and its solution; see `theory.moments.derive`."""
     from theory import moments
 
-    return moments.derive(resolved(loop))
+    return moments.derive(matched(loop))
 
 
 def sweep(
@@ -109,7 +115,7 @@ def sweep(
         plan = sweep_file.from_mapping(dict(plan))
     elif isinstance(plan, str | os.PathLike):
         plan = sweep_file.load(os.fspath(plan))
-    return run_sweep(plan, store, resolve=resolved, **options)
+    return run_sweep(plan, store, resolve=partial(resolved, generations=plan.generations[-1]), **options)
 
 
 def read_sweep(store: str | os.PathLike[str]) -> xr.Dataset:
@@ -119,10 +125,29 @@ def read_sweep(store: str | os.PathLike[str]) -> xr.Dataset:
     return read(os.fspath(store))
 
 
-def resolved(loop: Loop) -> Loop:
-    """The loop theory and simulator see: images replaced by the Gaussian of their moments."""
+WEIGHTS = 2**10
+"""Weights that change in time are written out at least so far, so that a longer run extends a shorter one."""
+
+
+def resolved(loop: Loop, generations: int = 1) -> Loop:
+    """The loop a simulator sees: data sets replaced as in `matched`, an optimal weight by its numbers."""
+    from theory.optimal_weight import settled
+
+    return settled(matched(loop), max(generations, WEIGHTS))
+
+
+def matched(loop: Loop) -> Loop:
+    """The loop theory sees: images replaced by the Gaussian of their moments."""
     if not isinstance(loop.source, Images):
         return loop
     from models.datasets import resolve
 
     return resolve(loop)
+
+
+def last(generations: int | Sequence[int]) -> int:
+    """The last generation asked for; whether it makes sense is for others to say."""
+    try:
+        return int(generations if isinstance(generations, int) else max(generations))
+    except (TypeError, ValueError, OverflowError):
+        return 1

@@ -109,6 +109,9 @@ AXES = {
 }
 """Trailing axes, where an observable is not a number: in d dimensions, by category, by component."""
 
+NAMES = tuple(dict.fromkeys((*LINE, *SPACE, *CATEGORIES, *MIXTURE, *KERNEL, *TEXT, *REGRESSION)))
+"""Every name there is, first passages apart."""
+
 PASSAGES = ("half_life", "collapse_time", "first_loss_time")
 """First passages: generations at which something first happens; they do not depend on a generation."""
 

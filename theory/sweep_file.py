@@ -25,7 +25,7 @@ from typing import Any
 
 from theory import loop_file
 from theory.loop import Loop, LoopError
-from theory.observable import LINE, PASSAGES, SPACE
+from theory.observable import NAMES, PASSAGES
 from theory.spacing import axis_values, refuse_repeats, whole_number
 from theory.sweep import Axis, Sweep
 
@@ -263,8 +263,8 @@ def _observables(names: Any) -> tuple[str, ...] | None:
     for name in names:
         if name in PASSAGES:
             raise LoopError("sweep.observables", name, "first passages are not swept; use simulate")
-        if name not in (*LINE, *SPACE):
-            known = ", ".join(dict.fromkeys((*LINE, *SPACE)))
+        if name not in NAMES:
+            known = ", ".join(NAMES)
             raise LoopError("sweep.observables", name, f"unknown; there are {known}")
     return tuple(dict.fromkeys(names))
 
@@ -275,7 +275,7 @@ def _histograms(table: Any) -> tuple[tuple[str, tuple[float, ...]], ...]:
     found = []
     for name, given in table.items():
         where = f"sweep.histogram.{name}"
-        if name not in (*LINE, *SPACE):
+        if name not in NAMES:
             raise LoopError(where, given, "no such observable")
         edges = axis_values(where, given)
         for edge in edges:

@@ -1,8 +1,8 @@
 """What theory says of a loop of kernel densities on the line.
 
 Model g is the empirical law of its points, blurred by N(0, h^2); `variance` is that of the points, with the
-divisor N. Second moments are known under every recipe (`theory.kernel_density_moments`), the mean integrated squared
-error under replacement (`theory.kernel_density_error`).
+divisor N. Second moments are known under every recipe (`theory.kernel_density_moments`), the mean integrated
+squared error under replacement (`theory.kernel_density_error`).
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ density,
     E int KDE_g^2 = phi(0; 2 h^2) / n_g + (1 - 1/n_g) [ sum_{j<g} c_j phi(0; 2 (j + 1) h^2)
                     + (1 - sum c_j) sum_kl w_k w_l phi(mu_k - mu_l; s_k + s_l + 2 g h^2) ],
 
-    MISE = that - 2 sum_kl w_k v_l phi(mu_k - nu_l; s_k + r_l + g h^2) + sum_kl v_k v_l phi(nu_k - nu_l; r_k + r_l)
+    MISE = that - 2 sum_kl w_k v_l phi(mu_k - nu_l; s_k + r_l + g h^2)
+           + sum_kl v_k v_l phi(nu_k - nu_l; r_k + r_l)
 
 for p = sum w_k N(mu_k, s_k) and the source sum v_l N(nu_l, r_l). Own derivation, by Kingman's coalescent
 (1982). The cross-entropy -E int p_0 ln KDE_g is at least -int p_0 ln E KDE_g, by Jensen's inequality.
@@ -26,7 +27,7 @@ from theory.mixture_parts import Parts
 
 
 def overlap(first: Parts, second: Parts, width_squared: float = 0.0) -> float:
-    """sum_kl w_k v_l phi(mu_k - nu_l; s_k + r_l + width_squared): the integral of one density times the other."""
+    """sum_kl w_k v_l phi(mu_k - nu_l; s_k + r_l + width_squared): the integral of their product."""
     gap = first.means - second.means.T
     variance = first.variances + second.variances.T + width_squared
     density = np.exp(-(gap**2) / (2 * variance)) / np.sqrt(2 * np.pi * variance)

@@ -18,7 +18,7 @@ def replace_variance(variance: Any, n: Any, width: Any, g: Any) -> Any:
 
 
 def replace_marginal(variance: Any, width: Any, g: Any) -> Any:
-    """E v_g + E (mean - mu_0)^2 = s_0 + (g - 1) h^2: the variance of a point, whichever run it is from (K1)."""
+    """E v_g + E (mean - mu_0)^2 = s_0 + (g - 1) h^2: the variance of a point over all runs (K1)."""
     return variance + (g - 1) * width**2
 
 
@@ -45,8 +45,8 @@ def accumulate_marginal(variance: float, width: float, g: int, ratio: float = 1.
 def accumulate_kernels(g: int) -> np.ndarray:
     """The law of the number of kernels that a random point of the pool of model g has passed, [number] (K4).
 
-    The newest batch of batch t has passed D_t = 1 + sum_{j=2}^{t} Bernoulli(1/j), t = 0, ..., g - 1; the pool is an
-    even mixture of its batches (n_0 = n).
+    A point of the batch added t generations after the real one has passed 1 + sum_{j=2}^{t} Bernoulli(1/j) of
+    them; the pool is an even mixture of its batches (n_0 = n).
     """
     pool = np.zeros(g)
     pool[0] = 1.0
@@ -56,7 +56,7 @@ def accumulate_kernels(g: int) -> np.ndarray:
 
 
 def fresh_marginal(variance: Any, width: Any, share: Any) -> Any:
-    """s_0 + h^2 (1 - m) / m: the stationary variance of a training point, a share m of them being fresh (K5)."""
+    """s_0 + h^2 (1 - m) / m: the stationary variance of a training point, a share m being fresh (K5)."""
     return variance + width**2 * (1 - share) / share
 
 

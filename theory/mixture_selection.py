@@ -7,8 +7,8 @@ overlap, the points of density at least tau are a ball around each mode, in that
     c_k^2 = max(0, 2 ln(w_k / ((2 pi)^{d/2} |S_k|^{1/2} tau))),    sum_k w_k F_d(c_k^2) = q,
     w_k' = w_k F_d(c_k^2) / q,    S_k' = S_k F_{d+2}(c_k^2) / F_d(c_k^2),
 
-with F_d the distribution function of chi2_d: a mode with w_k / |S_k|^{1/2} <= (2 pi)^{d/2} tau is wiped out in
-one step, so that broad minor modes go first. Own derivations. The error of taking modes as apart is of the
+with F_d the distribution function of chi2_d: a mode with w_k / |S_k|^{1/2} <= (2 pi)^{d/2} tau is wiped out
+in one step, so that broad minor modes go first. Own derivations. The error of taking modes as apart is of the
 order of the density of one mode at the others.
 """
 

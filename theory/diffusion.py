@@ -57,10 +57,11 @@ def probability_flow(schedule: Schedule, s: ArrayLike) -> Array:
     return np.asarray(s, float) * schedule.start / noised(schedule, s)[-1]
 
 
-def best_bias(schedule: Schedule, s: ArrayLike) -> Array:
-    """The largest lambda(s) of DDIM with these ends and as many steps: all turns equal, cos^{2T}(phi_T / T)."""
+def best_ddim(schedule: Schedule, s: ArrayLike) -> Array:
+    """The most that DDIM leaves with these ends and steps: all turns equal, lambda ~ cos^{2T}(phi_T / T)."""
     last = angles(schedule, s)[-1]
-    return schedule.start / noised(schedule, s)[-1] * np.cos(last / schedule.steps) ** (2 * schedule.steps)
+    bias = schedule.start / noised(schedule, s)[-1] * np.cos(last / schedule.steps) ** (2 * schedule.steps)
+    return np.asarray(s, float) * bias
 
 
 def cosh_law(steps: int, s: ArrayLike) -> Array:
@@ -124,9 +125,9 @@ def ddpm(schedule: Schedule, s: ArrayLike, variance: Ancestral, *, last_noise: b
 
 
 def ddpm_bias(schedule: Schedule, s: ArrayLike, variance: Ancestral, *, last_noise: bool) -> Array:
-    """g(s) - s of `ddpm`, term by term: each step's noise against the exact one, and the start against V_T.
+    """What `ddpm` adds, g(s) - s: each step's noise against the exact one, and the start against V_T.
 
-    g - s = sum cos_{t-1}^2 (s / V_{t-1})^2 (sigma_t^2 - beta_t V_{t-1} / V_t) + cos_T^2 (s / V_T)^2 (P - V_T).
+    It is sum (cos_{t-1} s / V_{t-1})^2 (sigma_t^2 - beta_t V_{t-1} / V_t) + (cos_T s / V_T)^2 (P - V_T).
     """
     s = np.asarray(s, float)
     levels = noised(schedule, s)
@@ -191,7 +192,7 @@ def stability_threshold(bias: ArrayLike) -> Array:
 
 
 def stationary_variance(bias: ArrayLike, real: ArrayLike, source: ArrayLike) -> Array:
-    """m V_0 / (1 - (1 - m) lambda): the variance with a share m of real data, n = inf; infinite if unstable."""
+    """With a share m of real data and n = inf, m V_0 / (1 - (1 - m) lambda); infinite if unstable."""
     bias, real, source = (np.asarray(part, float) for part in (bias, real, source))
     kept = 1 - (1 - real) * bias
     return np.where(kept > 0, real * source / np.where(kept > 0, kept, 1.0), np.inf)

@@ -64,7 +64,7 @@ def of_sigma(sigma: ArrayLike) -> Schedule:
 
 
 def linear(steps: int) -> Schedule:
-    """abar after the betas numbered round(1000 k / T), k = 1, ..., T, of Ho et al.'s thousand.
+    """The abar after the betas numbered round(1000 k / T), k = 1, ..., T, of Ho et al.'s thousand.
 
     Raises:
         ValueError: if there are more steps than betas.
@@ -85,7 +85,10 @@ def cosine(steps: int) -> Schedule:
 
 
 def nichol(steps: int, offset: float = 0.008, largest: float = 0.999) -> Schedule:
-    """Nichol and Dhariwal 2021, equation 17: f(t) = cos^2((t/T + offset) / (1 + offset) pi/2), beta <= 0.999."""
+    """Nichol and Dhariwal 2021, equation 17: abar = f(t) / f(0), beta <= 0.999.
+
+    f(t) = cos^2((t/T + offset) / (1 + offset) pi/2).
+    """
     f = np.cos((np.arange(steps + 1) / steps + offset) / (1 + offset) * np.pi / 2) ** 2
     return of_abar(np.cumprod(1 - np.minimum(1 - f[1:] / f[:-1], largest)))
 

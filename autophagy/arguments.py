@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
@@ -17,6 +18,7 @@ class UsageError(ValueError):
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str):
+        message = re.sub(r", '?sweep-\w+'?", "", message)  # a parser's own name for `sweep status` and so on
         raise UsageError(f"{message} (see {self.prog} --help)")
 
 
@@ -136,7 +138,10 @@ def _parser() -> argparse.ArgumentParser:
     shown.add_argument("-t", dest="generations", type=generations, required=True, metavar="GENERATIONS",
                        help="50, 1:200, 1,10,100 or inf")  # fmt: skip
     shown.add_argument("--observable", nargs="+", metavar="NAME", help="only these")
-    shown.add_argument("-o", dest="output", metavar="FILE", help="write .csv, .nc or .json")
+    written = argparse.ArgumentParser(add_help=False)
+    written.add_argument("-o", dest="output", metavar="FILE", help="write .csv, .nc or .json")
+    drawn_too = argparse.ArgumentParser(add_help=False)
+    drawn_too.add_argument("-o", dest="output", metavar="FILE", help="write .csv, .nc, .json, .pdf or .png")
     shown.add_argument("--json", action="store_true", help="print one JSON object")
 
     drawn = argparse.ArgumentParser(add_help=False)
@@ -153,7 +158,7 @@ def _parser() -> argparse.ArgumentParser:
     add_compilation_cache(compiled)
 
     command = commands.add_parser(
-        "predict", parents=[loop, shown], help="closed forms, with status and source"
+        "predict", parents=[loop, shown, written], help="closed forms, with status and source"
     )
     command.add_argument("--latex", action="store_true", help="print the statements in LaTeX")
     command.add_argument("--cdf", type=level, action="append", default=[], metavar="NAME=X",
@@ -162,10 +167,10 @@ def _parser() -> argparse.ArgumentParser:
                          help="add quantiles, where the law is known")  # fmt: skip
 
     commands.add_parser(
-        "simulate", parents=[loop, shown, drawn, compiled], help="Monte Carlo with standard errors"
+        "simulate", parents=[loop, shown, written, drawn, compiled], help="Monte Carlo with standard errors"
     )
     commands.add_parser(
-        "compare", parents=[loop, shown, drawn, compiled], help="both, side by side, with verdicts"
+        "compare", parents=[loop, shown, drawn_too, drawn, compiled], help="both, side by side, with verdicts"
     )
 
     command = commands.add_parser("derive", parents=[loop], help="the recursion and its solution")

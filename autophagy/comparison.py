@@ -24,7 +24,7 @@ from jaxsim.agreement import (
     comparisons_in,
 )
 from theory.loop import Loop, LoopError
-from theory.observable import PASSAGES, axes
+from theory.observable import PASSAGES, axes, numbered
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -116,7 +116,7 @@ class Comparison:
                     {
                         "observable": name,
                         "generation": None if passage else self.generations[index[0]],
-                        "component": list(index if passage else index[1:]),
+                        "component": [k + 1 for k in (index if passage else index[1:])],
                         "theory": float(mean.theory[index]),
                         "mean": float(mean.sample[index]),
                         "standard_error": float(error[index]),
@@ -128,6 +128,9 @@ class Comparison:
                     }
                 )
         return rows
+
+    def __str__(self) -> str:
+        return self.table()
 
     def table(self) -> str:
         """Text: a line for every generation and observable, the worst component of each."""
@@ -184,9 +187,10 @@ class Comparison:
             "seed": self.seed,
             "engine": self.engine,
             "verdict": "1 agrees, 0 not testable, -1 disagrees",
+            "verdicts": ["verdict", "variance_verdict"],
         }
         coordinates = {"statistic": list(names), "generation": list(self.generations)}
-        return xr.Dataset(variables, coordinates, attributes)
+        return numbered(xr.Dataset(variables, coordinates, attributes))
 
 
 def compare(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterable
+from importlib.util import find_spec
 from pathlib import Path
 
 from autophagy.arguments import UsageError
@@ -15,6 +16,8 @@ def check_file(path: str, endings: Iterable[str]) -> None:
     target = Path(path)
     if target.suffix not in endings:
         raise UsageError(f"-o is {path!r}: the file name must end in {', '.join(endings)}")
+    if target.suffix == ".nc" and not (find_spec("h5netcdf") and find_spec("h5py")):
+        raise UsageError("-o: writing NetCDF needs h5netcdf and h5py: pip install 'autophagy[netcdf]'")
     if target.is_dir():
         raise UsageError(f"-o is {path!r}: it is a folder")
     check_folder(str(target.parent))

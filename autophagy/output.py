@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autophagy.arguments import UsageError
 from autophagy.files import write
 from theory.loop_file import to_mapping
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from theory.loop import Loop
 
 DATA_ENDINGS = (".csv", ".nc", ".json")
+WORDS = {1.0: "agrees", 0.0: "not testable", -1.0: "disagrees"}
+"""Verdicts as a data set of numbers holds them, and as a table does."""
+
+WIDTH = 110  # of text that is wrapped
 
 
 def plain(value: Any) -> Any:
@@ -105,21 +109,30 @@ def table(rows: list[list[str]]) -> str:
 
 
 def observable_table(content: dict[str, Any], columns: tuple[str, ...]) -> str:
-    """A payload as text: a line for each observable, or for each generation and observable."""
+    """A payload as text: a line for each generation and observable; below it what has no numbers, and why."""
     generations = content["generation"]
     several = isinstance(generations, list)
     rows = [[*(["generation"] if several else []), "observable", *columns]]
+    without: dict[str, list[str]] = {}
     for observable, entry in content["observables"].items():
+        if entry.get("status") == "none":
+            without.setdefault(entry["reason"], []).append(observable)
+            continue
         for index, generation in enumerate(generations if several else [generations]):
             cells = []
             for column in columns:
                 value = entry.get(column)
                 timed = several and isinstance(value, list) and len(value) == len(generations)
-                if value is None and column == "claim":
-                    value = entry.get("reason")
                 cells.append(number(value[index] if timed else value))
             rows.append([*([number(generation)] if several else []), observable, *cells])
-    return table(rows)
+        if entry.get("status") == "infinite":
+            without.setdefault(f"infinite: {entry['reason']}", []).append(observable)
+    notes = [_wrapped(f"{', '.join(names)}: {reason}") for reason, names in without.items()]
+    return "\n".join([*([table(rows)] if len(rows) > 1 else []), *notes])
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, WIDTH, subsequent_indent="  ")
 
 
 def print_json(content: dict[str, Any]) -> None:
@@ -150,15 +163,12 @@ def _csv(dataset: xr.Dataset) -> str:
             frame = columns.to_dataframe().reset_index()
         else:  # a first passage has no axis
             frame = pd.DataFrame({key: [column.item()] for key, column in columns.items()})
+        for column in frame.columns.intersection(dataset.attrs.get("verdicts", ())):
+            frame[column] = frame[column].map(WORDS)
         frame.insert(0, "observable", name)
         frames.append(frame)
     return pd.concat(frames, ignore_index=True).to_csv(index=False)
 
 
 def _netcdf(draft: Path, dataset: xr.Dataset) -> None:
-    try:
-        dataset.to_netcdf(draft, engine="h5netcdf")
-    except ImportError:
-        raise UsageError(
-            "-o: writing NetCDF needs h5netcdf and h5py: pip install 'autophagy[netcdf]'"
-        ) from None
+    dataset.to_netcdf(draft, engine="h5netcdf")

@@ -1,4 +1,4 @@
-"""A progress line on standard error, silent where nobody watches."""
+"""Progress on standard error: a line redrawn on a terminal, a line now and then in a log."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable
 
 SECONDS_BETWEEN = 0.2
+SECONDS_BETWEEN_LINES = 30.0  # in a log
 
 
 def line() -> Callable[[str, bool], None]:
     """A callback `(text, finished)` that redraws one line now and then, and clears it when all is done."""
     if not sys.stderr.isatty():
-        return lambda text, finished: None
+        return _log()
     last = 0.0
 
     def draw(text: str, finished: bool) -> None:
@@ -26,6 +27,20 @@ def line() -> Callable[[str, bool], None]:
         sys.stderr.flush()
 
     return draw
+
+
+def _log() -> Callable[[str, bool], None]:
+    """A callback that writes a line now and then, the first when some time has passed."""
+    last = time.monotonic()
+
+    def write(text: str, finished: bool) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if not finished and now - last >= SECONDS_BETWEEN_LINES:
+            last = now
+            print(text, file=sys.stderr, flush=True)
+
+    return write
 
 
 def progress(label: str) -> Callable[[int, int], None]:

@@ -12,7 +12,7 @@ from jaxsim.measure import measurement
 from jaxsim.setting import Engine, Keep, Precision, chosen_devices, provenance, require_sound
 from jaxsim.summary import STATISTICS
 from theory.loop import Loop, LoopError
-from theory.observable import axes
+from theory.observable import axes, numbered
 
 
 def simulate(
@@ -63,7 +63,7 @@ def simulate(
     if keep == "summary":
         coordinates["statistic"] = list(STATISTICS)
     attributes = provenance(loop, seeds, seed, engine, ready.precision, chosen)
-    return xr.Dataset(data, coordinates, attributes)
+    return numbered(xr.Dataset(data, coordinates, attributes))
 
 
 def marked(generations: int | Sequence[int]) -> np.ndarray:

@@ -43,7 +43,7 @@ BAD = [
     (["predict", PLANE, "--set", "source.variance=[[1,2],[2,1]]", "-t", "5"], "positive definite"),
     (["predict", TEXT, "--set", "data.n=__import__('os')", "-t", "5"], "__import__"),
     (["predict", TEXT, "--set", "data.n=[10, 10]", "-t", "5"], "generation 5"),
-    (["predict", TEXT, "--set", "data.policy=peers", "-t", "5"], "not available yet"),
+    (["predict", TEXT, "--set", "data.policy=peers", "-t", "5"], "data.n"),
     (["predict", TEXT, "--set", "nonsense", "-t", "5"], "table.key=value"),
     (["predict", TEXT, "-t", "0"], "generation 0"),
     (["predict", TEXT, "-t", "5:1"], "5:1"),

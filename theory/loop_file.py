@@ -170,7 +170,7 @@ def tables(argument: str, settings: list[str] | tuple[str, ...] = ()) -> dict[st
         found = _json_tables(argument)
     else:
         text = _text(argument)
-        found = _json_tables(text) if text.lstrip().startswith("{") else _toml_tables(text)
+        found = (_json_tables if text.lstrip().startswith("{") else _toml_tables)(text, argument)
     if not isinstance(found, dict):
         raise LoopError("the loop", found, "a table with source and data is needed")
     for setting in settings:
@@ -258,7 +258,7 @@ def _plain(value: Any) -> Any:
     return str(value) if is_symbolic(value) else value
 
 
-def _json_tables(text: str) -> dict:
+def _json_tables(text: str, name: str | None = None) -> dict:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         table: dict[str, Any] = {}
         for key, value in pairs:
@@ -272,14 +272,14 @@ def _json_tables(text: str) -> dict:
     except LoopError:
         raise
     except (ValueError, RecursionError) as error:
-        raise LoopError("the loop", text, f"it is not JSON ({error})") from None
+        raise LoopError("the loop", name or text, f"it is not JSON ({error})") from None
 
 
-def _toml_tables(text: str) -> dict:
+def _toml_tables(text: str, name: str | None = None) -> dict:
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise LoopError("the loop", text, f"it is not TOML ({error})") from None
+        raise LoopError("the loop", name or text, f"it is not TOML ({error})") from None
 
 
 def _text(argument: str) -> str:

@@ -151,6 +151,9 @@ class Derivation:
                 "collapse almost surely iff lambda <": float(collapse),
             }
 
+    def __str__(self) -> str:
+        return self.text()
+
     def text(self) -> str:
         """The derivation in plain text."""
         from theory.exposition import as_text

@@ -171,6 +171,14 @@ def named_axes(name: str, count: int) -> tuple[str, ...]:
     return AXES[name][:count] if len(AXES.get(name, ())) >= count else ("model",) * count
 
 
+def numbered(dataset: Any) -> Any:
+    """A data set whose trailing axes are numbered from 1."""
+    known = ("statistic", "replicate", "generation", *dataset.coords)
+    return dataset.assign_coords(
+        {name: range(1, size + 1) for name, size in dataset.sizes.items() if name not in known}
+    )
+
+
 def axes(loop: Loop, name: str) -> tuple[str, ...]:
     """The trailing axes of an observable, behind the generation."""
     return tuple(_axes(loop, name))

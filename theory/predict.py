@@ -68,6 +68,7 @@ def predict(
             if getattr(result, key) is not None
         }
         dataset[name] = (dims, np.stack([result.mean, result.variance]), attributes)
+    dataset = vocabulary.numbered(dataset)
     growing = reading(loop).threshold(loop)
     return dataset.assign_attrs(threshold=growing) if growing else dataset
 

@@ -112,7 +112,13 @@ def load(
     if isinstance(content, dict):
         given = {key: value for key, value in (options or {}).items() if value is not None}
         tables = tables | {"sweep": content | given}
-    return from_mapping(tables)
+    plan = from_mapping(tables)
+    swept = {key for axis in plan.axes for key in axis.keys}
+    for setting in settings:
+        key = setting.partition("=")[0].strip()
+        if key in swept:
+            raise LoopError("--set", setting, f"{key} is an axis of the sweep, which gives it")
+    return plan
 
 
 def grid(

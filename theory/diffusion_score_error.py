@@ -17,7 +17,7 @@ Array = NDArray[np.float64]
 
 
 def constant_error(e: float, span: float) -> Normal:
-    """The output of the score -x + e, dx = (-x/2 + e) beta dt + sqrt(beta) dW: shifted by 2 e (1 - e^{-B/2})."""
+    """The output of dx = (-x/2 + e) beta dt + sqrt(beta) dW, the score -x + e: a shift 2 e (1 - e^{-B/2})."""
     return Normal(float(-2 * e * np.expm1(-span / 2)), 1.0)
 
 

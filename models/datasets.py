@@ -15,13 +15,18 @@ zero up to rounding. Traces, determinants and spectra are those of the images th
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
+from models.catalogue import CATALOGUE, checked_files
+from models.image_files import Read, read_folder, read_idx_pairs, read_npz
 from theory.loop import Gaussian, Images, Loop
+from theory.quantity import LoopError
 
 VARIANCE_DECIMALS = 10
 """Eigenvalues are kept to this many decimals. Linear algebra libraries differ in the digits beyond, and a
@@ -39,8 +44,8 @@ class Subspace:
         variances: the variance of the images along each axis.
     """
 
-    mean_image: Float[np.ndarray, "height width"]
-    axes: Float[np.ndarray, "rank height width"]
+    mean_image: Float[np.ndarray, "height width *channel"]
+    axes: Float[np.ndarray, "rank height width *channel"]
     variances: Float[np.ndarray, " rank"]
 
     @property
@@ -48,22 +53,99 @@ class Subspace:
         """The dimension of the subspace."""
         return len(self.variances)
 
-    def to_images(self, points: Float[np.ndarray, "*batch rank"]) -> Float[np.ndarray, "*batch height width"]:
+    def to_images(self, points: Float[np.ndarray, "*batch rank"]) -> Float[np.ndarray, "*batch_and_pixels"]:
         """The images that have these coordinates."""
         return self.mean_image + np.tensordot(points, self.axes, axes=1)
 
-    def to_points(self, images: Float[np.ndarray, "*batch height width"]) -> Float[np.ndarray, "*batch rank"]:
+    def to_points(self, images: Float[np.ndarray, "*batch_and_pixels"]) -> Float[np.ndarray, "*batch rank"]:
         """The coordinates of the projections of these images on the subspace."""
-        return np.tensordot(images - self.mean_image, self.axes, axes=([-2, -1], [1, 2]))
+        pixels = self.mean_image.ndim
+        return np.tensordot(
+            images - self.mean_image, self.axes, axes=(range(-pixels, 0), range(1, pixels + 1))
+        )
 
 
-def load(dataset: str) -> Float[np.ndarray, "image height width"]:
-    """The images of a data set, in its own grey levels."""
-    if dataset != "digits":
-        raise ValueError(f"dataset is {dataset!r}: the only data set available yet is 'digits'")
-    from sklearn.datasets import load_digits
+HELD_OUT = 1 / 3
+"""The share of images kept from every training where no division is published."""
 
-    return load_digits().images
+
+@dataclass(frozen=True, eq=False)
+class DataSet:
+    """Images, and which of them a loop may train on.
+
+    Attributes:
+        name: as it was asked for.
+        values: grey levels, from 0 to `white`; the channels last, one or three.
+        labels: classes from 0; all 0 if there are none.
+        classes: how many; 0 if there are none.
+        white: the highest grey level.
+        training: numbers of the images that may be trained on.
+        held_out: those of the others.
+    """
+
+    name: str
+    values: Float[np.ndarray, "image height width channel"]
+    labels: Int[np.ndarray, " image"]
+    classes: int
+    white: float
+    training: Int[np.ndarray, " training"]
+    held_out: Int[np.ndarray, " held_out"]
+
+
+@lru_cache(maxsize=2)
+def data_set(dataset: str, folder: str | None = None) -> DataSet:
+    """A data set by its name, or that of a folder of pictures or a NumPy archive by its path.
+
+    Where no division into training and test images is published, a random third is held out, always the same.
+
+    Args:
+        dataset: `digits`, a name in `models.catalogue.CATALOGUE`, or a path.
+        folder: where named data sets lie; see `models.catalogue.data_folder`.
+
+    Raises:
+        LoopError: in one sentence, if it is not there, or not what it should be.
+    """
+    if dataset == "digits":
+        from sklearn.datasets import load_digits
+
+        digits = load_digits()
+        return _divided(dataset, Read(digits.images[..., None], digits.target, None), 16.0)
+    if dataset in CATALOGUE:
+        paths = checked_files(dataset, folder)
+        return _divided(dataset, read_idx_pairs(paths) if len(paths) > 1 else read_npz(paths[0]), 255.0)
+    path = Path(dataset).expanduser()
+    if path.is_dir():
+        return _divided(dataset, read_folder(path), 255.0)
+    if path.suffix == ".npz" and path.is_file():
+        return _divided(dataset, read_npz(path), 255.0)
+    known = ", ".join(("digits", *CATALOGUE))
+    raise LoopError("source.dataset", dataset, f"it is neither of {known}, nor a folder, nor an .npz file")
+
+
+def _divided(name: str, read: Read, white: float) -> DataSet:
+    count = len(read.values)
+    order = np.random.default_rng(0).permutation(count)
+    if read.training is not None and 0 < len(read.training) < count:
+        training, held_out = read.training, np.setdiff1d(np.arange(count), read.training)
+    else:
+        held_out, training = np.sort(order[: int(count * HELD_OUT)]), np.sort(order[int(count * HELD_OUT) :])
+    labels = np.zeros(count, int) if read.labels is None else read.labels
+    if min(len(training), len(held_out)) < 2:
+        raise LoopError("source.dataset", name, f"{count} images are too few")
+    classes = 0 if read.labels is None else int(labels.max()) + 1
+    return DataSet(name, np.asarray(read.values, np.float32), labels, classes, white, training, held_out)
+
+
+def load(
+    dataset: str, folder: str | os.PathLike[str] | None = None
+) -> Float[np.ndarray, "image height width *channel"]:
+    """All images of a data set, in its own grey levels; grey images have no axis for the channel.
+
+    Raises:
+        LoopError: in one sentence, if it is not there, or not what it should be.
+    """
+    values = data_set(dataset, None if folder is None else os.fspath(folder)).values.astype(float)
+    return values[..., 0] if values.shape[-1] == 1 else values
 
 
 @lru_cache(maxsize=1)

@@ -24,6 +24,9 @@ from theory.generator import DDPM, HEUN
 Denoiser = Callable[[Array, Array, Array], Array]
 """(x, cos, sin) -> the estimate of x_0."""
 
+Draw = Callable[[Array, tuple[int, ...], jnp.dtype], Array]
+"""(key, shape, dtype) -> the noise of a sampler."""
+
 
 def preconditioned(network: Callable[[Array, Array, Array], Array]) -> Denoiser:
     """The denoiser D = cos x + sin F of a network F(x, cos, sin)."""
@@ -77,7 +80,7 @@ def step(
 ) -> Float[Array, "*points"]:
     """One transition.
 
-    With x_0 = D(x), e = (x - cos x_0) / sin, primes at the next level and v^2 = (sin'/sin)^2 (1 - cos^2/cos'^2),
+    With x_0 = D(x), e = (x - cos x_0) / sin, primes at the next level, v^2 = (sin'/sin)^2 (1 - cos^2/cos'^2),
 
         ddim:  x' = cos' x_0 + sqrt(sin'^2 - eta^2 v^2) e + eta v z     (Song et al. 2021, equation 12),
         ddpm:  x' = cos' x_0 + sqrt(sin'^2 - v^2) e + sqrt(beta) z,     beta = 1 - cos^2/cos'^2,
@@ -114,7 +117,7 @@ def sample(
     sampler: str,
     *,
     eta: float = 0.0,
-    draw: Callable[[Array, tuple[int, ...], jnp.dtype], Array] = jax.random.normal,
+    draw: Draw = jax.random.normal,
     dtype: jnp.dtype = jnp.float32,
 ) -> Float[Array, "*shape"]:
     """Points from noise, the transitions in one `scan`.
@@ -131,10 +134,20 @@ def sample(
     """
     taken = transitions(levels, dtype)
 
-    def advance(x, numbered):
-        number, to = numbered
-        noise = draw(jax.random.fold_in(key, number), shape, dtype)
-        return step(denoise, x, noise, to, sampler, eta), None
+    def onward(x, numbered):
+        return advance(denoise, key, x, *numbered, sampler, eta, draw), None
 
-    start = levels.start * draw(jax.random.fold_in(key, 0), shape, dtype)
-    return jax.lax.scan(advance, start, (jnp.arange(1, len(levels.cos)), taken))[0]
+    start = begin(key, shape, levels, draw, dtype)
+    return jax.lax.scan(onward, start, (jnp.arange(1, len(levels.cos)), taken))[0]
+
+
+def begin(key: Array, shape: tuple[int, ...], levels: Levels, draw: Draw, dtype: jnp.dtype) -> Array:
+    """The noise that sampling starts from."""
+    return levels.start * draw(jax.random.fold_in(key, 0), shape, dtype)
+
+
+def advance(
+    denoise: Denoiser, key: Array, x: Array, number: Array, to: Step, sampler: str, eta: float, draw: Draw
+) -> Array:
+    """Transition `number`, counted from 1, with its own noise."""
+    return step(denoise, x, draw(jax.random.fold_in(key, number), x.shape, x.dtype), to, sampler, eta)

@@ -22,7 +22,7 @@ SIGMA_LEAST, SIGMA_MOST, RHO = 0.002, 80.0, 7.0
 """The grid of Karras et al. (2022), table 1, in units of the data's standard deviation."""
 
 LOG_SIGMA_MEAN, LOG_SIGMA_STD = -1.2 + np.log(2), 1.2
-"""Karras et al. (2022), table 1, draw ln(sigma) from N(-1.2, 1.2^2) for data whose standard deviation is 0.5."""
+"""Karras et al. (2022), table 1: ln(sigma) from N(-1.2, 1.2^2) for data whose standard deviation is 0.5."""
 
 BETA_FIRST, BETA_LAST = 1e-4, 0.02
 """Ho et al. (2020), arXiv:2006.11239, section 4."""

@@ -27,6 +27,7 @@ from typing import Any
 
 from theory.counts import Count, is_constant
 from theory.fits import sampling_factor
+from theory.linear import Linear
 from theory.loop import Loop, LoopError, MaximumLikelihood, Number, UnavailableError, Unbiased, is_symbolic
 from theory.policy import OPTIMAL, OPTIMAL_IN_TIME, Fresh, Heal, Policy
 from theory.weighted import Weighted
@@ -55,6 +56,10 @@ def _settled(policy: Policy, loop: Loop, generations: int) -> Policy:
     if policy.weight == OPTIMAL_IN_TIME:
         weights = weights_in_time(_ratio(policy.real, policy.synthetic), generations)
         return replace(policy, weight=tuple(w if is_symbolic(w) else float(w) for w in weights))
+    if isinstance(loop.source, Linear):
+        from theory.regression_chain import optimal_weight
+
+        return replace(policy, weight=optimal_weight(loop))
     sampler = loop.sampler
     if sampler.truncate is not None or sampling_factor(sampler) != 1:
         raise UnavailableError("data.weight", OPTIMAL, "it is known without a sampler bias only")

@@ -228,8 +228,8 @@ class OfBound:
 
     @property
     def comparisons(self) -> int:
-        """Those of the law, and every bound with every frequency."""
-        return self.law.comparisons + self.bounds.size
+        """Those of the law, and with every frequency each bound that says something: one below 1."""
+        return self.law.comparisons + int((self.bounds < 1).sum())
 
     def replicates(self, family: int, work: int) -> int:
         """Those of the law."""
@@ -245,6 +245,6 @@ class OfBound:
         below_truth = bounds < (1 - LEVELS)[:, None] * (1 - ROUNDING)
         return outcome._replace(
             comparisons=self.comparisons,
-            tested=outcome.tested + self.bounds.size,
+            tested=outcome.tested + int((self.bounds < 1).sum()),
             disagreements=outcome.disagreements + int(((above > most) | below_truth).sum()),
         )

@@ -114,13 +114,17 @@ class _Generation:
         """The statistics of a draw, which is stored where it belongs."""
         step = self.step
         if draw.into is not None and draw.into[0] == "set":
-            made = self._normal(number, self.fixed.targets[draw.target], 1.0, step.real_factor[number])
+            mean, variance = self.fixed.targets[draw.target], step.real_factor[number]
+            if draw.selected[0]:
+                one = jnp.ones_like(mean)
+                mean, variance = self._tilted(mean, variance, jnp.zeros_like(mean), one)
+            made = self._normal(number, mean, variance)
             self.sets[draw.into[1]] = made
             return made
         if draw.kind == "real":
-            made = self._normal(number, *self._source(draw), step.real_factor[number])
+            made = self._normal(number, *self._law(number, draw, "real"))
         elif draw.kind == "model":
-            made = self._normal(number, *self._model(draw.lag, draw.peer), step.model_factor[number])
+            made = self._normal(number, *self._law(number, draw, "model"))
         else:
             made = self._mixed(number, draw)
         if draw.into is not None and self.shape.batches:
@@ -143,15 +147,35 @@ class _Generation:
         mean, log_variance = self.frame.models[lag - 1][peer]
         return mean, jnp.exp(log_variance)
 
+    def _law(self, number: int, draw: DrawForm, kind: str) -> tuple[Any, Any]:
+        """The mean and variance, in the frame, of the points of a draw that are of one kind."""
+        if kind == "real":
+            mean, variance = self._source(draw)
+            factor, selected = self.step.real_factor[number], draw.selected[0]
+        else:
+            mean, variance = self._model(draw.lag, draw.peer)
+            factor, selected = self.step.model_factor[number], draw.selected[1]
+        if not selected:
+            return mean, variance * factor
+        return self._tilted(mean, variance * factor, self.frame.origin, self.frame.unit)
+
+    def _tilted(self, mean: Any, variance: Any, origin: Any, unit: Any) -> tuple[Any, Any]:
+        """N(mean, variance), in units `unit` from `origin`, times e^(beta u x) or e^(-beta (x - c)^2 / 2)."""
+        rule = self.fixed.rule
+        if not self.shape.rule.quadratic:
+            return mean + rule.direction * rule.strength * unit * variance, variance
+        gain = rule.strength * unit * variance  # over the unit
+        kept = 1 / (1 + gain * unit)
+        return mean + gain * kept * (rule.centre - origin - unit * mean), variance * kept
+
     def _normals(self, number: int, place: int) -> tuple[Any, Any]:
         counter = np.uint32(ADDRESSES * number + place)
         return normal_pair(threefry(self.key, (self.replicate, counter)), self.fixed.turn)
 
-    def _normal(self, number: int, mean: Any, variance: Any, factor: Any) -> Part:
+    def _normal(self, number: int, mean: Any, variance: Any) -> Part:
         """The points of draw `number`, all of one normal law."""
         z, x = self._normals(number, 0)
         row, count = self.step.row[number], self.step.count[number]
-        variance = variance * factor
         squares = jnp.exp(self.fixed.log_scale[row] + deviation(self.fixed.rows[row], x))
         return Part(mean + jnp.sqrt(variance / count) * z, jnp.where(count > 1, variance * squares, 0))
 
@@ -163,17 +187,16 @@ class _Generation:
         real = jnp.searchsorted(fixed.binomial[step.kind[number]], word, side="right")
         total = step.count[number]
         counts = real.astype(total.dtype), total - real.astype(total.dtype)
-        laws = self._source(draw), self._model(draw.lag, draw.peer)
-        factors = step.real_factor[number], step.model_factor[number]
+        laws = self._law(number, draw, "real"), self._law(number, draw, "model")
         parts = []
-        for place, (count, law, factor) in enumerate(zip(counts, laws, factors, strict=True)):
+        for place, (count, law) in enumerate(zip(counts, laws, strict=True)):
             z, x = self._normals(number, place)
             row = jnp.maximum(
                 count.astype(jnp.int32) - 2, 0
             )  # degrees of freedom 1, 2, ... are rows 0, 1, ...
-            variance = law[1] * factor
+            mean, variance = law
             squares = jnp.exp(fixed.log_scale[row] + deviation(fixed.rows[row], x))
-            mean = law[0] + jnp.sqrt(variance / jnp.maximum(count, 1)) * z
+            mean = mean + jnp.sqrt(variance / jnp.maximum(count, 1)) * z
             parts.append((count, Part(mean, jnp.where(count > 1, variance * squares, 0))))
         return merged(parts)
 

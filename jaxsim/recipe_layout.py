@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxsim.selected_points import Rule
 from theory.loop import Loop, LoopError
 from theory.meal import Draw, Meal, Mixed, Moments, Pool, Portion, Real, RealSet, Recipe, Sample, Stored
 
@@ -26,6 +27,7 @@ class DrawForm(NamedTuple):
         lag, peer: the model others come from.
         into: the set or batch it becomes; None: eaten once.
         pool: the peer whose pool it joins; None: no pool.
+        selected: whether a rule acts on its real points, and on the others.
     """
 
     kind: str
@@ -34,6 +36,7 @@ class DrawForm(NamedTuple):
     peer: int
     into: Place | None
     pool: int | None
+    selected: tuple[bool, bool] = (False, False)
 
 
 class PortionForm(NamedTuple):
@@ -96,8 +99,8 @@ class Table(NamedTuple):
 class Layout:
     """Walks over the generations: sizes, addresses and forms so far."""
 
-    def __init__(self, loop: Loop, made: Recipe):
-        self.loop, self.made = loop, made
+    def __init__(self, loop: Loop, made: Recipe, rule: Rule | None = None):
+        self.loop, self.made, self.rule = loop, made, rule
         self.forms: dict[Form, int] = {}
         self.sizes: dict[tuple[int, int], list[int]] = {}
         self.bases: dict[tuple[int, int], list[int]] = {}
@@ -167,7 +170,9 @@ class Layout:
             lag, peer, synthetic = t - draw.model, draw.peer, draw.synthetic
         if self.made.targets is None:
             target = 0
-        self._draws.append(DrawForm(kind, target, lag, peer, into, pool))
+        always = self.rule is not None and self.rule.real
+        selected = always and kind != "model", always or (self.rule is not None and synthetic)
+        self._draws.append(DrawForm(kind, target, lag, peer, into, pool, selected))
         sampler = self.loop.sampler
         factor = float(sampler.bias if sampler.temperature is None else sampler.temperature)
         cut = sampler.truncate is not None

@@ -1,12 +1,9 @@
 """The literal engine for recipes: draws every point, keeps those that are read again, fits what is eaten.
 
-Points and models are in the source's standard deviations, in absolute position: a variance below 1e-26 of the
+Points and models are in units of the source's length, in absolute position: a variance below 1e-26 of the
 squared distance to the source's mean is not resolved. A uniform subset is taken in one pass (selection
 sampling: Fan, Muller and Rezucha 1962, doi:10.1080/01621459.1962.10480667): each point in turn with
 probability (still wanted) / (still to come).
-
-A draw has a key of its own, the hash of its number under the key of its generation; its counter is
-(replicate, pair of points).
 """
 
 from collections.abc import Callable
@@ -18,36 +15,41 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxsim.families import LINE, Normal, Portion, moments
-from jaxsim.random import Key, normal_pair, threefry, truncated_normal
+from jaxsim.families import Portion
+from jaxsim.random import Key, threefry
 from jaxsim.recipe_layout import DrawForm, FitForm, Form, PortionForm
 from jaxsim.recipe_plan import Shape
-
-ELSEWHERE = np.uint32(2**32 - 1)  # a counter that no pair of points has
+from jaxsim.recipe_points import ELSEWHERE, Draw, Read, begun, family_of
 
 
 class Fixed(NamedTuple):
-    """What does not depend on the generation; lengths in the source's standard deviations from its mean.
+    """What does not depend on the generation; lengths in units of the source's, from its mean.
 
     Attributes:
-        means: of the models numbered 0, [peer].
-        variance: of the models numbered 0.
+        means: of the models numbered 0, [peer], or [peer, d].
         targets: means of the sources.
         turn: 2^32, in the precision of the run.
         mass: erf(c / sqrt 2) of a truncation at c, 1 without one.
+        variance: on the line, of the models numbered 0.
+        root: in d dimensions, their lower triangular F with covariance F F^T.
+        source: in d dimensions, the source's.
+        rule: numbers of a selection (`jaxsim.selected_points.Numbers`).
     """
 
     means: Any
-    variance: Any
     targets: Any
     turn: Any
     mass: Any
+    variance: Any = ()
+    root: Any = ()
+    source: Any = ()
+    rule: Any = ()
 
 
 class State(NamedTuple):
     """Models [lag][peer], the newest first, and the points that are kept, by address."""
 
-    models: tuple[tuple[Normal, ...], ...]
+    models: tuple[tuple[Any, ...], ...]
     points: Any
 
 
@@ -56,8 +58,9 @@ def start(shape: Shape, capacity: int) -> Callable:
     """(fixed) -> the state of generation 0."""
 
     def begin(fixed: Fixed) -> State:
-        models = tuple(Normal(fixed.means[peer], fixed.variance) for peer in range(shape.peers))
-        return State((models,) * shape.models, jnp.zeros(capacity, fixed.turn.dtype))
+        axes = (shape.dimension,) if shape.dimension else ()
+        points = jnp.zeros((capacity, *axes), fixed.turn.dtype)
+        return State((begun(shape, fixed),) * shape.models, points)
 
     return begin
 
@@ -87,6 +90,7 @@ class _Generation:
     ):
         self.shape, self.form, self.truncating = shape, form, truncating
         self.fixed, self.step, self.key, self.replicate = fixed, step, key, replicate
+        self.family = family_of(shape)
         self.piece = self.portion = 0
 
     def __call__(self, state: State) -> State:
@@ -98,33 +102,10 @@ class _Generation:
         fitted = tuple(self._fit(peer, fit, state) for peer, fit in enumerate(self.form.fits))
         return State((fitted, *state.models[:-1]), points)
 
-    def _pair(self, number: int, draw: DrawForm, models: Any, pair: Any) -> tuple[Any, Any]:
-        """Points 2 `pair` and 2 `pair` + 1 of a draw."""
-        step, fixed = self.step, self.fixed
-        key = threefry(self.key, (np.uint32(number), ELSEWHERE))
-        words = threefry(key, (self.replicate, 2 * pair))
-        free = normal_pair(words, fixed.turn.dtype.type(2.0**32))
-        cut = tuple(truncated_normal(word, fixed.mass) for word in words) if self.truncating else free
-        source = Normal(fixed.targets[draw.target], jnp.ones_like(fixed.variance))
-
-        def points(model: Normal, factor: Any, truncated: Any) -> tuple[Any, Any]:
-            noise = (jnp.where(truncated, c, z) for c, z in zip(cut, free, strict=True))
-            a, b = (LINE.draw(model, z, factor) for z in noise)
-            return a, b
-
-        if draw.kind == "real":
-            return points(source, step.real_factor[number], step.real_cut[number])
-        model = models[draw.lag - 1][draw.peer]
-        made = points(model, step.model_factor[number], step.model_cut[number])
-        if draw.kind == "model":
-            return made
-        real = points(source, step.real_factor[number], step.real_cut[number])
-        coins = threefry(key, (self.replicate, 2 * pair + 1))
-        a, b = (
-            jnp.where(coin.astype(r.dtype) < step.share[number] * fixed.turn, r, m)
-            for coin, r, m in zip(coins, real, made, strict=True)
-        )
-        return a, b
+    def _read(self, number: int, draw: DrawForm, models: Any) -> tuple[Any, Read]:
+        return Draw(
+            self.shape, self.truncating, self.fixed, self.step, self.key, self.replicate, number
+        ).ready(draw, models)
 
     def _pairs(self, number: int) -> Any:
         return (self.step.count[number] + 1) // 2
@@ -133,15 +114,19 @@ class _Generation:
         """`points` with those of a draw."""
         base, count = self.step.base[number], self.step.count[number]
 
-        def write(pair: Any, points: Any) -> Any:
-            a, b = self._pair(number, draw, state.models, pair.astype(jnp.uint32))
+        pools, read = self._read(number, draw, state.models)
+
+        def write(pair: Any, carry: Any) -> Any:
+            points, pools = carry
+            a, b, pools = read(pair.astype(jnp.uint32), pools)
             both = 2 * pair + 1 < count
             points = points.at[base + 2 * pair].set(a)
-            return points.at[jnp.where(both, base + 2 * pair + 1, base + 2 * pair)].set(jnp.where(both, b, a))
+            second = jnp.where(both, base + 2 * pair + 1, base + 2 * pair)
+            return points.at[second].set(jnp.where(both, b, a)), pools
 
-        return lax.fori_loop(jnp.int32(0), self._pairs(number), write, points)
+        return lax.fori_loop(jnp.int32(0), self._pairs(number), write, (points, pools))[0]
 
-    def _fit(self, peer: int, form: FitForm, state: State) -> Normal:
+    def _fit(self, peer: int, form: FitForm, state: State) -> Any:
         reference = state.models[0][peer]
         step, found = self.step, []
         for portion in form.portions:
@@ -155,17 +140,17 @@ class _Generation:
             total = jax.tree.map(lambda *parts: sum(parts), *(part.statistic for part in found))
             numbers = (jnp.ones_like(step.weight[0]), step.total[peer], step.fit_divisor[peer])
             found = [Portion(*numbers, total)]
-        return LINE.fit(reference, found, self.shape.between)
+        return self.family.fit(reference, found, self.shape.between)
 
-    def _eaten(self, portion: PortionForm, state: State, reference: Normal) -> Any:
+    def _eaten(self, portion: PortionForm, state: State, reference: Any) -> Any:
         """The sum of the tallies of a portion's points."""
         kinds = [place[0] for place in portion.pieces]
         if kinds[0] == "moments":
             self.piece += 1
             _, lag, peer = portion.pieces[0]
-            return moments(state.models[lag - 1][peer], reference)
+            return self.family.moments(state.models[lag - 1][peer], reference)
         zero = jnp.zeros_like(reference.mean)
-        sums = (zero, zero)
+        sums = (zero, jnp.outer(zero, zero) if zero.ndim else zero)
         if kinds[0] == "draw":
             self.piece += 1
             return self._drawn(portion.pieces[0][1], state, reference, sums)
@@ -174,23 +159,26 @@ class _Generation:
         counts = self.step.piece_count
         wanted = self.step.taken[self.portion].astype(jnp.int32) if portion.subset else None
         left = sum(counts[first + k] for k in range(len(kinds)))
-        carry = (sums, wanted, left, zero.astype(jnp.int32) * 0)
+        carry = (sums, wanted, left, jnp.int32(0))
         for k in range(len(kinds)):
-            carry = self._read(first + k, state.points, reference, carry)
+            carry = self._stored(first + k, state.points, reference, carry)
         return carry[0]
 
-    def _drawn(self, number: int, state: State, reference: Normal, sums: Any) -> Any:
+    def _drawn(self, number: int, state: State, reference: Any, sums: Any) -> Any:
         draw, count = self.form.draws[number], self.step.count[number]
 
-        def add(pair: Any, sums: Any) -> Any:
-            a, b = self._pair(number, draw, state.models, pair.astype(jnp.uint32))
+        pools, read = self._read(number, draw, state.models)
+
+        def add(pair: Any, carry: Any) -> Any:
+            sums, pools = carry
+            a, b, pools = read(pair.astype(jnp.uint32), pools)
             both = 2 * pair + 1 < count
-            tallies = (LINE.tally(point, reference) for point in (a, b))
-            return jax.tree.map(lambda s, x, y: s + (x + jnp.where(both, y, 0)), sums, *tallies)
+            tallies = (self.family.tally(point, reference) for point in (a, b))
+            return jax.tree.map(lambda s, x, y: s + (x + jnp.where(both, y, 0)), sums, *tallies), pools
 
-        return lax.fori_loop(jnp.int32(0), self._pairs(number), add, sums)
+        return lax.fori_loop(jnp.int32(0), self._pairs(number), add, (sums, pools))[0]
 
-    def _read(self, piece: int, points: Any, reference: Normal, carry: Any) -> Any:
+    def _stored(self, piece: int, points: Any, reference: Any, carry: Any) -> Any:
         """Add the stored points of a piece; of a subset, those that are chosen."""
         base, count = self.step.piece_base[piece], self.step.piece_count[piece]
         subset = carry[1] is not None
@@ -198,7 +186,7 @@ class _Generation:
 
         def add(place: Any, carry: Any) -> Any:
             sums, wanted, left, seen = carry
-            tally = LINE.tally(points[base + place], reference)
+            tally = self.family.tally(points[base + place], reference)
             if subset:
                 word = threefry(key, (self.replicate, seen.astype(jnp.uint32)))[0]
                 below = (word.astype(jnp.uint64) * left.astype(jnp.uint64)) >> np.uint64(32)

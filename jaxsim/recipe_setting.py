@@ -125,12 +125,19 @@ def _require_space(loop: Loop, laid: Plan, models: int | None) -> None:
         raise LoopError("data.policy", loop.data.policy, "models that differ are simulated on the line")
     spare = max(len(fit.portions) for form in laid.shape.forms for fit in form.fits)
     spare = spare if loop.estimator.name == "weighted" else 1
-    own = any(piece[0] == "moments" for form in laid.shape.forms for fit in form.fits
-              for portion in fit.portions for piece in portion.pieces)
+    own = any(
+        piece[0] == "moments"
+        for form in laid.shape.forms
+        for fit in form.fits
+        for portion in fit.portions
+        for piece in portion.pieces
+    )
     least = int(laid.table.total.min())
     if least - spare < d and not own:
         raise LoopError(
-            "data", least, f"a fit to so few points in {d} dimensions is singular: simulated under replace alone"
+            "data",
+            least,
+            f"a fit to so few points in {d} dimensions is singular: simulated under replace alone",
         )
 
 

@@ -8,6 +8,7 @@ from scipy import stats
 from jaxsim import chi_square
 from jaxsim.recipe_layout import Table
 from jaxsim.recipe_plan import Plan, starts, targets
+from jaxsim.selected_rule import numbers_of
 from theory.loop import Loop, LoopError
 
 LARGEST_MIXED = 4096  # points of a draw of random composition
@@ -25,6 +26,7 @@ class Fixed(NamedTuple):
         rows: polynomials of log chi-square.
         log_scale: E log(chi2_nu / nu) + log nu, [row].
         binomial: floor(2^64 P(K <= k)), [kind, k].
+        rule: numbers of a tilt.
     """
 
     means: Any
@@ -34,6 +36,7 @@ class Fixed(NamedTuple):
     rows: Any
     log_scale: Any
     binomial: Any
+    rule: Any = ()
 
 
 class Step(NamedTuple):
@@ -74,6 +77,15 @@ def require_statistics(loop: Loop, laid: Plan) -> None:
             loop.sampler.truncate,
             "truncated samples have no finite sufficient statistic; use the literal engine",
         )
+    rule = laid.shape.rule
+    if rule is not None and rule.name != "tilt":
+        raise LoopError(
+            "selection.rule",
+            loop.selection.rule,
+            "points kept by it have no finite sufficient statistics; use the literal engine",
+        )
+    if laid.shape.dimension:
+        raise LoopError("source.mean", loop.source.mean, "in several dimensions use the literal engine")
     if any(portion.subset for form in laid.shape.forms for fit in form.fits for portion in fit.portions):
         raise LoopError(
             "data.policy",
@@ -119,6 +131,7 @@ def parameters(loop: Loop, laid: Plan, dtype: Any) -> tuple[Fixed, Step]:
         rows=rows.rows.astype(dtype),
         log_scale=(rows.centre + np.log(distinct)).astype(dtype),
         binomial=_binomial(mixed, largest),
+        rule=() if laid.shape.rule is None else numbers_of(loop, 0, dtype),
     )
     return fixed, _steps(table, np.searchsorted(distinct, degrees), mixed, dtype)
 

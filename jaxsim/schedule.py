@@ -90,6 +90,13 @@ def mean_vector(model: Gaussian) -> np.ndarray:
     return np.broadcast_to(np.asarray(model.mean, float), (model.dimension,))
 
 
+def unit_length(source: Gaussian) -> float:
+    """The unit of length: the standard deviation, in d dimensions the root of the mean variance."""
+    if source.is_scalar:
+        return float(np.sqrt(source.variance))
+    return float(np.sqrt(np.trace(covariance(source)) / source.dimension))
+
+
 def gaussians(loop: Loop) -> tuple[Gaussian, Gaussian]:
     """The source and model 0.
 

@@ -35,6 +35,12 @@ def solve_unit_lower(matrix: Float[Array, "d d"], right: Float[Array, "d k"]) ->
     return lax.fori_loop(0, len(matrix), column, right)
 
 
+def solve_lower(matrix: Float[Array, "d d"], right: Float[Array, "d k"]) -> Float[Array, "d k"]:
+    """Solve L x = right, L lower triangular."""
+    pivots = jnp.diag(matrix)
+    return solve_unit_lower(matrix / pivots, right) / pivots[:, None]
+
+
 def right_rotation(matrix: Float[Array, "n d"]) -> tuple[Float[Array, " d"], Float[Array, "d d"]]:
     """Singular values S, descending, and V of matrix = U S V^T, by one-sided Jacobi rotations.
 

@@ -6,7 +6,7 @@ import numpy as np
 from literal_recipe import LiteralLoop
 from scipy import stats
 
-from theory.meal import Mixed, Sample
+from theory.meal import Mixed, Real
 from theory.selection import BestOf, BradleyTerry, Correction, Detector, Tilt, TopFraction, Verifier
 
 
@@ -78,9 +78,38 @@ class SelectedLoop(LiteralLoop):
             x = super().draw(draw)
             real = self.normal(0.0, self.variance, draw.n)
             return np.where(self.rng.random(x.shape) < rule.gamma / (1 + rule.gamma), real, x)
-        if isinstance(rule, Detector | Correction) or not acts or not isinstance(draw, Sample):
+        if isinstance(rule, Detector | Correction) or not acts:
             return super().draw(draw)
+        if isinstance(draw, Mixed):
+            return self.mixed(draw)
+        if isinstance(draw, Real):
+            return self.real(draw)
         return chosen(self.rng, rule, *self.models[draw.model, draw.peer], draw.n)
+
+    def real(self, draw):
+        mean = self.targets[draw.target] if self.recipe.targets else 0.0
+        spread = np.full(self.replicates, float(self.variance))
+        return chosen(self.rng, self.rule, np.full(self.replicates, mean), spread, draw.n)
+
+    def mixed(self, draw):
+        """Coins first, then each kind's own points, as many as the coins say."""
+        real = self.rng.random((self.replicates, draw.n)) < float(draw.real_share)
+        x = self.normal(0.0, self.variance, draw.n)
+        mean, variance = self.models[draw.model, draw.peer]
+        spread = np.full(self.replicates, float(self.variance))
+        always = self.rule.applies_to_source
+        for kept in range(1, draw.n + 1):  # of a pool, how many are kept decides which
+            rows = np.flatnonzero((~real).sum(1) == kept)
+            if rows.size and (draw.synthetic or always):
+                x[rows[:, None], np.nonzero(~real[rows])[1].reshape(-1, kept)] = chosen(
+                    self.rng, self.rule, mean[rows], variance[rows], kept
+                )
+            rows = np.flatnonzero(real.sum(1) == kept)
+            if rows.size and always:
+                x[rows[:, None], np.nonzero(real[rows])[1].reshape(-1, kept)] = chosen(
+                    self.rng, self.rule, np.zeros(rows.size), spread[rows], kept
+                )
+        return x
 
     def filtered(self, draw):
         """A stream of real and synthetic points, each kept at the rate of its kind."""

@@ -25,6 +25,7 @@ Key = tuple[Any, Any]
 
 LARGEST_NORMAL = float(np.sqrt(66 * np.log(2)))
 STREAM_VERSION = 1
+ELSEWHERE = np.uint32(2**32 - 1)  # a counter that no draw of a Gaussian loop has
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = np.uint32(0x1BD11BDA)
@@ -109,3 +110,26 @@ def _coefficients(name: str, dtype: str) -> np.ndarray:
     nodes = (1 + np.cos(np.pi * (np.arange(degree + 1) + 0.5) / (degree + 1))) / 8
     fit = np.polynomial.Chebyshev.fit(nodes, function[name](nodes), degree, domain=[0, 0.25])
     return fit.convert(kind=np.polynomial.Polynomial).coef[::-1].astype(dtype)
+
+
+def unit(words: tuple[Words, Words]) -> Float[Array, "..."]:
+    """A uniform number on the grid k 2^-53 in [0, 1), in float64."""
+    return (words[0] >> 5).astype(jnp.float64) * 2.0**-27 + (words[1] >> 6).astype(jnp.float64) * 2.0**-53
+
+
+def below(word: Words, n: UInt32[Array, "..."] | np.uint32) -> Words:
+    """floor(n w / 2^32): uniform on 0, ..., n - 1, every number to within 2^-32, for n up to 2^16."""
+    # the high half of a 48-bit product in two 32-bit ones, which vector instructions have
+    return ((word >> 16) * n + (((word & 0xFFFF) * n) >> 16)) >> 16
+
+
+def below_large(words: tuple[Words, Words], n: Any) -> Array:
+    """Uniform on 0, ..., n - 1 from 64 bits, every number to within 2^-64, for n up to 2^32; as uint32."""
+    n = jnp.asarray(n).astype(jnp.uint64)
+    low = (words[1].astype(jnp.uint64) * n) >> np.uint64(32)
+    return ((words[0].astype(jnp.uint64) * n + low) >> np.uint64(32)).astype(jnp.uint32)
+
+
+def draw_key(key: Key, draw: Any, replicate: UInt32[Array, ""]) -> Key:
+    """A key of its own for draw number `draw` of a replicate, under the key of its generation."""
+    return threefry(threefry(key, (jnp.uint32(draw), ELSEWHERE)), (replicate, ELSEWHERE))

@@ -122,7 +122,7 @@ def test_guided_samplers_tend_to_the_closed_forms():
         np.testing.assert_allclose(np.array(errors[0]) / errors[1], 2.0, rtol=0.05)
 
 
-STEPS, SAMPLES = 10, 200
+STEPS, SAMPLES, TRAININGS = 10, 200, 512
 TRAINED_ON = np.array([2.0, 0.3])
 
 
@@ -147,17 +147,17 @@ def trained_bias(fit):
 @pytest.mark.parametrize(
     "fit",
     [
-        lambda key, data, schedule: affine_score.fit_least_squares(key, data, schedule, 200),
-        lambda key, data, schedule: affine_score.fit_by_gradient(key, data, schedule, 4000, 64, 0.05),
+        lambda key, data, schedule: affine_score.fit_least_squares(key, data, schedule, 100),
+        lambda key, data, schedule: affine_score.fit_by_gradient(key, data, schedule, 2000, 32, 0.05),
     ],
     ids=["least squares", "gradient descent"],
 )
 def test_a_linear_denoiser_trained_to_convergence_reproduces_the_map(fit):
     """On average over trainings; each differs from the map by the noise it was trained with."""
-    found = replicates(trained_bias(fit), "trained", 256, 0, block=64)
+    found = replicates(trained_bias(fit), "trained", TRAININGS, 0, block=64)
     expected = np.log(diffusion.ddim(diffusion_schedule.cosine(STEPS), np.exp(found[:, 1])))
     error = Sample.of(found[:, 0] - expected)
     assert agree(error, Theory(np.zeros(2))).holds
     # a map wrong by a hundredth of itself is seen
-    assert replicates_needed(0.01, float(np.sqrt(error.variance).max()), 2) <= 256
+    assert replicates_needed(0.01, float(np.sqrt(error.variance).max()), 2) <= TRAININGS
     assert agree(error, Theory(np.full(2, 0.01))).disagrees

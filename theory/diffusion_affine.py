@@ -13,30 +13,31 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from theory.diffusion_schedule import Schedule
 
 
 class Denoiser(NamedTuple):
-    """D_t(x) = slope_t x + offset_t, t = 1, ..., T."""
+    """D_t(x) = slope_t x + offset_t, t = 1, ..., T along the first axis."""
 
     slope: NDArray[np.float64]
     offset: NDArray[np.float64]
 
 
 class Normal(NamedTuple):
-    """A law on the line."""
+    """A law on the line, or several."""
 
-    mean: float
-    variance: float
+    mean: ArrayLike
+    variance: ArrayLike
 
 
 def denoiser(schedule: Schedule, law: Normal) -> Denoiser:
     """The exact one, E[x_0 | x_t = x] = mu + cos s (x - cos mu) / V."""
-    cos, sin = schedule.cos[1:], schedule.sin[1:]
-    slope = cos * law.variance / (cos**2 * law.variance + sin**2)
-    return Denoiser(slope, law.mean * (1 - slope * cos))
+    mean, variance = np.broadcast_arrays(*(np.asarray(part, float) for part in law))
+    cos, sin = (part[1:].reshape((-1,) + (1,) * mean.ndim) for part in schedule[:2])
+    slope = cos * variance / (cos**2 * variance + sin**2)
+    return Denoiser(slope, mean * (1 - slope * cos))
 
 
 def guided(conditional: Denoiser, unconditional: Denoiser, guidance: float) -> Denoiser:
@@ -63,7 +64,7 @@ def sampled(
         ancestral: DDPM with sigma^2 = beta_t instead of DDIM.
         last_noise: whether DDPM adds noise in its last transition.
     """
-    mean, variance = 0.0, schedule.start
+    mean, variance = np.float64(0.0), np.float64(schedule.start)
     for t in range(schedule.steps, 0, -1):
         cos, sin = schedule.cos[t], schedule.sin[t]
         to_cos, to_sin = schedule.cos[t - 1], schedule.sin[t - 1]
@@ -78,4 +79,4 @@ def sampled(
         gain = through * affine.slope[t - 1] + along
         mean = gain * mean + through * affine.offset[t - 1]
         variance = gain**2 * variance + noise
-    return Normal(float(mean), float(variance))
+    return Normal(mean, variance)

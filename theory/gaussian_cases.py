@@ -26,6 +26,15 @@ MOVED_LIKELIHOOD = Loop(UNIT, Replace(40), MaximumLikelihood(), start=AWAY)
 NUDGED = Loop(UNIT, Replace(64), Unbiased(), start=Gaussian(0.25, 1.0))
 NUDGED_LIKELIHOOD = Loop(UNIT, Replace(64), MaximumLikelihood(), start=Gaussian(0.25, 1.0))
 
+FOUR = Loop(UNIT, Replace(4), Unbiased())
+FOUR_LIKELIHOOD = Loop(UNIT, Replace(4), MaximumLikelihood())
+FOUR_MOVED = Loop(UNIT, Replace(4), MaximumLikelihood(), start=Gaussian(2.0, 1.0))
+FOUR_SHRUNK = FOUR.with_(sampler=Sampler(bias=0.5, applies_to_source=True))
+FOUR_SHRUNK_MOVED = FOUR_MOVED.with_(sampler=Sampler(bias=0.5), start=Gaussian(2.0, 2.0))
+FOUR_COOLED = FOUR.with_(sampler=Sampler(temperature=0.5))
+FOUR_COOLED_MOVED = FOUR_MOVED.with_(sampler=Sampler(temperature=0.5), start=Gaussian(2.0, 2.0))
+"""So few points that one more of them shifts even a fourth moment by a twentieth of its spread."""
+
 SHRUNK = Loop(WIDE, Replace(20), Unbiased(), Sampler(bias=0.8))
 SWOLLEN = Loop(UNIT, Replace(60), MaximumLikelihood(), Sampler(bias=1.1, applies_to_source=True))
 SHRUNK_MOVED = Loop(UNIT, Replace(30), MaximumLikelihood(), Sampler(bias=0.7), start=AWAY)
@@ -50,6 +59,8 @@ LIGHT = (
 HEAVY = (
     Case(HUNDRED, (1, 2)),
     Case(HUNDRED_UNBIASED, (1, 2)),
+    Case(FOUR, (1,)),
+    Case(FOUR_LIKELIHOOD, (1,)),
     Case(TWENTY, (1,), quick=False),
     Case(GROWING, (1, 2), quick=False),
     Case(UNEVEN, (1,), quick=False),
@@ -58,6 +69,7 @@ HEAVY = (
 )
 """For second moments of the variance."""
 FOURTH = (
+    Case(FOUR_MOVED, (2, 3)),
     Case(MOVED, (1, 2)),
     Case(NUDGED, (1, 2)),
     Case(NUDGED_LIKELIHOOD, (1, 2)),
@@ -92,13 +104,18 @@ BIASED = (
 )
 """For lambda, all observables but those below."""
 BIASED_HEAVY = (
+    Case(FOUR_SHRUNK, (1,)),
     Case(SWOLLEN, (1, 2), quick=False),
     Case(SHRUNK_MOVED, (1, 2)),
 )
-BIASED_FOURTH = (Case(SHRUNK_MOVED, (1, 2, 3)),)
+BIASED_FOURTH = (Case(FOUR_SHRUNK_MOVED, (2, 3)), Case(SHRUNK_MOVED, (1, 2, 3)))
 TEMPERED = (Case(COOLED, (1, 2, 3)), Case(HEATED_MOVED, (1, 2)))
-TEMPERED_HEAVY = (Case(COOLED, (1, 2), quick=False), Case(HEATED_MOVED, (1, 2)))
-TEMPERED_FOURTH = (Case(HEATED_MOVED, (1, 2)),)
+TEMPERED_HEAVY = (
+    Case(FOUR_COOLED, (1,)),
+    Case(COOLED, (1, 2), quick=False),
+    Case(HEATED_MOVED, (1, 2)),
+)
+TEMPERED_FOURTH = (Case(FOUR_COOLED_MOVED, (2, 3)), Case(HEATED_MOVED, (1, 2)))
 TRUNCATED = (Case(NARROW, (1, 2, 3)), Case(NARROW_MOVED, (1, 2, 3)), Case(NARROW_FIRST, (1, 2)))
 TRUNCATED_HEAVY = (Case(NARROW_MOVED, (1, 2)), Case(NARROW_FIRST, (1,), quick=False))
 TRUNCATED_FOURTH = (Case(NARROW_MOVED, (1, 2, 3)),)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from theory.loop import Images, Loop
+from theory.loop import Images, Loop, LoopError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -137,7 +137,14 @@ def resolved(loop: Loop, generations: int = 1) -> Loop:
 
 
 def matched(loop: Loop) -> Loop:
-    """The loop theory sees: images replaced by the Gaussian of their moments."""
+    """The loop theory sees: images replaced by the Gaussian of their moments.
+
+    Raises:
+        LoopError: if it has a generator, which is trained.
+    """
+    if loop.generator is not None:
+        reason = "it is trained, by `autophagy train`; neither theory nor the simulator sees through it"
+        raise LoopError("generator", loop.generator.kind, reason)
     if not isinstance(loop.source, Images):
         return loop
     from models.datasets import resolve

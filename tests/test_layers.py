@@ -18,6 +18,7 @@ VOCABULARY = {
     "theory.estimator",
     "theory.expression",
     "theory.generations",
+    "theory.generator",
     "theory.linear",
     "theory.loop",
     "theory.loop_file",

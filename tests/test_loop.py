@@ -13,7 +13,6 @@ from theory.loop import (
     MaximumLikelihood,
     Replace,
     Sampler,
-    UnavailableError,
     Unbiased,
     require_numbers,
     sample_sizes,
@@ -127,8 +126,8 @@ def test_a_start_has_the_dimension_of_the_source():
         Loop(Gaussian(0, 1), Replace(10), start=Gaussian([0, 0], 1))
     with pytest.raises(LoopError, match="takes no start"):
         Loop(Images("digits"), Replace(10), start=Gaussian(0, 1))
-    with pytest.raises(UnavailableError, match="available yet"):
-        Images("mnist")
+    with pytest.raises(LoopError, match="name of a data set"):
+        Images("")
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from theory.loop import Gaussian, Images, Loop, LoopError, Replace, Sampler, UnavailableError, Unbiased
+from theory.generator import Diffusion, Training
+from theory.loop import Gaussian, Images, Loop, LoopError, Replace, Sampler, Unbiased
 from theory.loop_file import (
-    PLANNED_TABLES,
+    TABLES,
     from_json,
     from_mapping,
     from_toml,
@@ -21,6 +22,10 @@ from theory.loop_file import (
     to_toml,
 )
 
+AFFINE = Diffusion("affine", "cosine", 20, "ddim", eta=0.5)
+NETWORK = Diffusion("mlp", "edm", 20, "heun", width=64, depth=2)
+TRAINING = Training("adamw", 1e-3, 100, 64, 0.99, context_dropout=0.1)
+
 LOOPS = [
     Loop(Gaussian(0, 1), Replace(100)),
     Loop(Gaussian(1.5, 2), Replace((10, 20, 30)), Unbiased(), Sampler(bias=0.9, applies_to_source=True)),
@@ -28,6 +33,8 @@ LOOPS = [
     Loop(Gaussian([0, 1], [2, 3]), Replace(5), start=Gaussian([1, 1], 1)),
     Loop(Gaussian(0, 1), Replace(50), sampler=Sampler(temperature=0.5), start=Gaussian(0, 4)),
     Loop(Images("digits"), Replace(100)),
+    Loop(Images("mnist"), Replace(100), generator=AFFINE),
+    Loop(Images("digits"), Replace(100), sampler=Sampler(guidance=1), generator=NETWORK, training=TRAINING),
 ]
 
 
@@ -78,6 +85,8 @@ def test_hashes_name_loops():
         ({"sauce.family": "gaussian"}, "sauce"),
         ({"start.family": "mixture"}, "start.family"),
         ({"start.variance": 0}, "start.variance"),
+        ({"generator.kind": "oracle"}, "generator.kind"),
+        ({"training.rate": 0.1}, "training.optimiser"),
     ],
 )
 def test_a_refusal_names_the_key(change, key):
@@ -88,12 +97,6 @@ def test_a_refusal_names_the_key(change, key):
     with pytest.raises(LoopError) as refusal:
         from_mapping(tables)
     assert refusal.value.key == key
-
-
-def test_what_is_planned_is_refused_as_not_available_yet():
-    for table in PLANNED_TABLES:
-        with pytest.raises(UnavailableError, match="not available yet"):
-            from_mapping(to_mapping(LOOPS[0]) | {table: {}})
 
 
 @pytest.mark.parametrize(
@@ -160,7 +163,7 @@ def test_a_corrupted_loop_is_refused_or_makes_sense(tables):
         assert str(refusal).isprintable()  # noqa: PT017 - a refusal is one of two right outcomes
         return
     assert from_json(to_json(loop)) == loop
-    assert set(tables) <= {"source", "start", "data", "estimator", "sampler"}
+    assert set(tables) <= set(TABLES)
     n = json.loads(to_json(loop))["data"]["n"]
     assert isinstance(n, str) or min(n if isinstance(n, list) else [n]) >= 2
     assert loop.sampler.bias > 0

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from theory.discrete_source import Categorical, Markov, Poisson
 from theory.estimator import KernelDensity, MaximumLikelihood, Smoothed, Unbiased, Weighted
+from theory.generator import check_training
 from theory.linear import LeastSquares, Linear, Ridge, check_linear
 from theory.policy import (
     OPTIMAL_IN_TIME,
@@ -111,6 +112,10 @@ TABLE = {
 }  # fmt: skip
 
 
+GENERATED = ("bias", "truncate", "temperature", "guidance")
+"""What biases the samples of a real generator."""
+
+
 def usual_estimator(source: Any) -> Any:
     """What a loop is fitted by unless it says otherwise."""
     return LeastSquares() if isinstance(source, Linear) else MaximumLikelihood()
@@ -128,9 +133,13 @@ def check(loop: Any) -> None:
         raise LoopError("source.family", family, "it is not in the table of what goes together")
     _require("data.policy", loop.data, row.policies, "policy", family)
     _require("estimator.name", loop.estimator, row.estimators, "name", family)
+    if loop.generator is not None and not isinstance(loop.source, Gaussian | Mixture | Images):
+        raise LoopError("generator", loop.generator.kind, f"the family {family} has none")
+    check_training(loop.generator, loop.training)
+    biases = row.biases if loop.generator is None else GENERATED
     for key in loop.sampler.given:
-        if key not in row.biases:
-            known = ", ".join(row.biases) or "none"
+        if key not in biases:
+            known = ", ".join(biases) or "none"
             raise LoopError(f"sampler.{key}", getattr(loop.sampler, key), _only(family, "biases", known))
     if loop.selection is not None:
         _require("selection.rule", loop.selection, row.rules, "rule", family)

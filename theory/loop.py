@@ -42,6 +42,7 @@ def _check_part(key: str, part: object, word: str) -> None:
     if not (is_dataclass(kind) and isinstance(getattr(kind, word, None), str)):
         what = {"family": "a source such as Gaussian", "policy": "a policy such as Replace"}
         what |= {"name": "an estimator such as MaximumLikelihood", "rule": "a rule such as TopFraction"}
+        what["kind"] = "a generator such as Diffusion"
         raise LoopError(key, _named(part), f"an instance of {what[word]} is needed")
 
 
@@ -89,6 +90,8 @@ class Loop:
         start: model 0 where it is not the source. What it generates is synthetic, so the sampler's bias
             acts on it; errors and divergences are still measured from the source.
         selection: which of the generated points are kept; None: all.
+        generator: a real generator that is trained in place of the fit; None: the source's family is fitted.
+        training: how, where the generator is a network.
     """
 
     source: Any
@@ -97,6 +100,8 @@ class Loop:
     sampler: Sampler = Sampler()
     start: Any = None
     selection: Any = None
+    generator: Any = None
+    training: Any = None
 
     def __post_init__(self):
         from theory.combination import check, usual_estimator
@@ -112,6 +117,8 @@ class Loop:
             _check_part("start", self.start, "family")
         if self.selection is not None:
             _check_part("selection", self.selection, "rule")
+        if self.generator is not None:
+            _check_part("generator", self.generator, "kind")
         check(self)
 
     @property

@@ -14,6 +14,7 @@ from typing import Any
 from theory.discrete_source import Categorical, Markov, Poisson
 from theory.estimator import KernelDensity, MaximumLikelihood, Smoothed, Unbiased, Weighted
 from theory.expression import Expression
+from theory.generator import GENERATORS, Training
 from theory.linear import LeastSquares, Linear, Ridge
 from theory.loop import Loop
 from theory.policy import (
@@ -29,7 +30,7 @@ from theory.policy import (
     Window,
     WrittenRecipe,
 )
-from theory.quantity import LoopError, UnavailableError, is_symbolic
+from theory.quantity import LoopError, is_symbolic
 from theory.sampler import Sampler
 from theory.selection import RULES
 from theory.source import Gaussian, Images, Mixture
@@ -56,8 +57,7 @@ ESTIMATORS = {
     for part in (MaximumLikelihood, Unbiased, Weighted, Smoothed, KernelDensity, LeastSquares, Ridge)
 }
 
-PLANNED_TABLES = ("generator", "training")
-TABLES = ("source", "start", "data", "estimator", "sampler", "selection")
+TABLES = ("source", "start", "data", "estimator", "sampler", "selection", "generator", "training")
 
 
 def from_mapping(tables: Any) -> Loop:
@@ -65,15 +65,12 @@ def from_mapping(tables: Any) -> Loop:
 
     Raises:
         LoopError: on an unknown or missing key, a value out of range, or a combination without meaning.
-        UnavailableError: on what the vocabulary names but this version cannot do.
     """
     if not isinstance(tables, dict):
         raise LoopError("the loop", tables, "a table with source and data is needed")
     for name, content in tables.items():
         if name == "sweep":
             raise LoopError(name, None, "this is a grid of loops; run it with `autophagy sweep`")
-        if name in PLANNED_TABLES:
-            raise UnavailableError(name, content, "this table is not available yet")
         if name not in TABLES:
             raise LoopError(name, content, f"no such table; the tables are {', '.join(TABLES)}")
         if not isinstance(content, dict):
@@ -87,6 +84,10 @@ def from_mapping(tables: Any) -> Loop:
     }
     if "selection" in tables:
         parts["selection"] = _chosen(tables, "selection", "rule", RULES)
+    if "generator" in tables:
+        parts["generator"] = _chosen(tables, "generator", "kind", GENERATORS)
+    if "training" in tables:
+        parts["training"] = _part(Training, tables["training"], "training")
     if "start" in tables:
         given = {"family": source.family} | _unlike(source, tables["start"])
         if given.pop("family") != source.family:
@@ -122,6 +123,10 @@ def to_mapping(loop: Loop) -> dict[str, dict[str, Any]]:
     }
     if loop.selection is not None:
         tables["selection"] = {"rule": loop.selection.rule} | _content(loop.selection)
+    if loop.generator is not None:
+        tables["generator"] = {"kind": loop.generator.kind} | _content(loop.generator)
+    if loop.training is not None:
+        tables["training"] = _content(loop.training)
     if loop.start is not None:
         tables["start"] = {"family": loop.start.family} | _content(loop.start)
     return tables

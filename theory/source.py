@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from theory.quantity import LoopError, Number, UnavailableError, array, is_symbolic, positive
+from theory.quantity import LoopError, Number, array, is_symbolic, positive
 
 ROUNDING = 1e-9
 """By how much probabilities may miss 1: written with ten digits, a handful of them does."""
@@ -152,12 +152,14 @@ def probabilities(key: str, value: object) -> tuple[Number, ...]:
 
 @dataclass(frozen=True)
 class Images:
-    """A data set of images; `models.datasets` replaces it by the Gaussian that matches its moments."""
+    """A data set of images, which `models.datasets` knows by its name or its path: the family `images`.
+
+    Without a generator it stands for the Gaussian that matches its moments.
+    """
 
     dataset: str
     family: ClassVar[str] = "images"
 
     def __post_init__(self):
-        if self.dataset != "digits":
-            kind = UnavailableError if isinstance(self.dataset, str) else LoopError
-            raise kind("dataset", self.dataset, "the only data set available yet is 'digits'")
+        if not isinstance(self.dataset, str) or not self.dataset:
+            raise LoopError("dataset", self.dataset, "the name of a data set, or a path, is needed")

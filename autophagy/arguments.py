@@ -189,6 +189,14 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("-o", dest="output", metavar="FILE", help="write the table: .html, .csv or .json")
     command.add_argument("--json", action="store_true", help="print one JSON object")
 
+    command = commands.add_parser(
+        "report", parents=[compiled], help="one self-contained page of everything verified, with the figures"
+    )
+    command.add_argument("--quick", action="store_true", help="the quick cases only")
+    command.add_argument("--seed", type=seed, default=0, help="the master seed (default 0)")
+    command.add_argument("-o", dest="output", default="report.html", metavar="FILE",
+                         help="where to (default report.html)")  # fmt: skip
+
     from autophagy.sweep_arguments import add_parsers
 
     add_parsers(commands)

@@ -165,6 +165,20 @@ def _verify(options: argparse.Namespace) -> int:
     return 0 if verification.holds else 1
 
 
+def _report(options: argparse.Namespace) -> int:
+    from autophagy.files import write
+    from autophagy.report import report
+    from autophagy.verification import verify
+
+    check_file(options.output, (".html",))
+    use(cache=options.compilation_cache)
+    verification = verify(quick=options.quick, seed=options.seed, progress=progress("verifying"))
+    page = report(verification)
+    write(options.output, lambda draft: draft.write_text(page, encoding="utf-8"))
+    print(verification.summary())
+    return 0 if verification.holds else 1
+
+
 def _figures(options: argparse.Namespace) -> int:
     from paper_figs import FIGURES, make
 
@@ -192,6 +206,7 @@ COMMANDS = {
     "compare": _compare,
     "derive": _derive,
     "verify": _verify,
+    "report": _report,
     "figures": _figures,
     "sweep": _sweep,
     "sweep-status": _sweep,

@@ -39,6 +39,9 @@ svg { vertical-align: middle; }
 small { color: var(--soft); }
 .good { color: var(--good); white-space: nowrap; }
 .bad { color: var(--bad); font-weight: 600; white-space: nowrap; }
+figure { margin: 1.5rem 0; }
+figure img { max-width: 100%; height: auto; background: #fff; }
+figcaption { max-width: 46rem; color: var(--soft); }
 meter-bar { display: block; width: 6rem; height: .35rem; margin-top: .3rem; background: var(--line); }
 meter-bar > i { display: block; height: 100%; background: var(--bar); }
 code { font-size: .85em; overflow-wrap: anywhere; }
@@ -47,25 +50,42 @@ code { font-size: .85em; overflow-wrap: anywhere; }
 HEADINGS = ("Claim", "Statement", "Tests", "Replicates", "Largest |z|", "Control", "Verdict")
 
 
+TITLE = "Autophagy: what is claimed, and what Monte Carlo says"
+
+
 def page(verification: Verification) -> str:
     """The page of a verification."""
     formulas = Formulas()
-    rows = "\n".join(
-        _row(claim, row, formulas) for claim, row in zip(verification.claims, verification.rows, strict=True)
-    )
-    headings = "".join(f"<th scope=col>{heading}</th>" for heading in HEADINGS)
+    return document(TITLE, section(verification, formulas), formulas)
+
+
+def document(title: str, body: str, formulas: Formulas) -> str:
+    """A whole page around a body whose formulas were drawn by `formulas`."""
     versions = ", ".join(f"{name} {version(name)}" for name in ("jax", "numpy", "scipy", "sympy"))
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Autophagy: what is claimed, and what Monte Carlo says</title>
+<title>{html.escape(title)}</title>
 <style>{STYLE}</style>
 </head>
 <body>
 {formulas.definitions}
-<h1>What is claimed, and what Monte Carlo says</h1>
+{body}
+<p class="soft">Python {platform.python_version()}, {versions}.</p>
+</body>
+</html>
+"""
+
+
+def section(verification: Verification, formulas: Formulas) -> str:
+    """The heading, the words and the table of a verification."""
+    rows = "\n".join(
+        _row(claim, row, formulas) for claim, row in zip(verification.claims, verification.rows, strict=True)
+    )
+    headings = "".join(f"<th scope=col>{heading}</th>" for heading in HEADINGS)
+    return f"""<h1>What is claimed, and what Monte Carlo says</h1>
 <p>{html.escape(verification.summary())}</p>
 <p class="soft">Every claim is about a generative model that is fitted to its own samples, generation after
 generation. Its closed form is compared with independent simulations: a z-test of every mean and variance, or
@@ -79,11 +99,7 @@ deviation, and must raise an alarm in each of them.</p>
 {rows}
 </tbody>
 </table>
-</div>
-<p class="soft">Python {platform.python_version()}, {versions}.</p>
-</body>
-</html>
-"""
+</div>"""
 
 
 def _row(claim: Claim, row: Row, formulas: Formulas) -> str:

@@ -1,0 +1,318 @@
+"""Loops of kernel densities on the line, at linear cost: a sample is a point of the model's plus noise.
+
+No density is evaluated in the loop, and never all pairs of points. The points lie in pairs, a complex number
+each, so that both normals of a Box-Muller pair serve and nothing is put together; a pool is one array, of
+which a generation writes its own stretch. Lengths are in the source's standard deviations from its mean.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array
+
+from jaxsim import blocks, kernel_density_error
+from jaxsim.mixture_labels import ELSEWHERE
+from jaxsim.mixture_menu import menu
+from jaxsim.mixture_model import Model, frame, in_units
+from jaxsim.random import Key, below, below_large, normal_pair, threefry
+from theory.estimator import RuleOfThumb
+from theory.loop import Gaussian, Loop, LoopError
+from theory.observable import KERNEL
+from theory.source import Mixture
+
+LARGEST_KEPT = 2**22  # points that a replicate keeps
+BLOCK_BYTES = 2**18
+NARROW = 1e-2  # a bandwidth below this part of the source's spread needs double precision
+CHEAP = ("mean_error", "mean_error_squared", "variance")
+POWERS = {"mean_error": 1, "mean_error_squared": 2, "variance": 2, "mise": -1, "nll": 0}
+"""Observables, and the power of the unit of length that each is measured in."""
+
+
+class Fixed(NamedTuple):
+    """What does not depend on the generation.
+
+    Attributes:
+        source, first: what real points, and those of generation 1, are drawn from.
+        width: h; by the rule of thumb c.
+        turn: 2^32, in the precision of the run.
+    """
+
+    source: Model
+    first: Model
+    width: Any
+    turn: Any
+
+
+class Step(NamedTuple):
+    """Numbers of each generation, [generation].
+
+    Attributes:
+        before: points of the model that is sampled.
+        kept: points that stay where they are.
+        real: real points, next to them.
+        size: points of the new model.
+        share: probability of a real point among the others.
+        real_factor, model_factor: the sampler's factor on variances.
+        first: whether it is generation 1, which samples model 0.
+    """
+
+    before: Any
+    kept: Any
+    real: Any
+    size: Any
+    share: Any
+    real_factor: Any
+    model_factor: Any
+    first: Any
+
+
+class Shape(NamedTuple):
+    """All that fixes a compiled program; hashable.
+
+    Attributes:
+        pairs: of points that are kept in all.
+        window: pairs that a generation may write.
+        real, mixed: whether there are real points after generation 1, and whether a coin decides.
+        rule: whether the bandwidth follows the rule of thumb.
+        biased: whether samples shrink towards the mean.
+    """
+
+    pairs: int
+    window: int
+    real: bool
+    mixed: bool
+    rule: bool
+    biased: bool
+
+
+def prepared(loop: Loop, generations: int, engine: str, precision: Any) -> tuple[Any, Any]:
+    """A loop of kernel densities made ready, and its precision.
+
+    Raises:
+        LoopError: for what the engine cannot do.
+    """
+    from jaxsim.setting import Setting
+
+    if engine == "exact":
+        reason = "a kernel density has no finite sufficient statistic; use the literal engine"
+        raise LoopError("estimator.name", loop.estimator.name, reason)
+    if loop.selection is not None:
+        raise LoopError("selection.rule", loop.selection.rule, "kernel densities are simulated without one")
+    if not loop.source.is_scalar:
+        raise LoopError("source", loop.source.family, "kernel densities are simulated on the line")
+    rule = isinstance(loop.estimator.bandwidth, RuleOfThumb)
+    units = frame(as_mixture(loop.source))
+    width = float(loop.estimator.bandwidth.factor) if rule else loop.estimator.bandwidth / units.scale
+    close = rule or width < NARROW
+    precision = precision or ("float64" if close else "float32")
+    dtype = np.dtype(precision)
+    steps, pairs, window = _steps(loop, generations, dtype)
+    if 2 * pairs > LARGEST_KEPT:
+        raise LoopError("data.n", 2 * pairs, f"a replicate keeps up to {LARGEST_KEPT} points")
+    shape = Shape(
+        pairs,
+        window,
+        real=bool((steps.real[1:] > 0).any()),
+        mixed=bool((steps.share > 0).any()),
+        rule=rule,
+        biased=loop.sampler.bias != 1,
+    )
+    fixed = Fixed(
+        in_units(as_mixture(loop.source), units, dtype),
+        in_units(as_mixture(loop.first_model), units, dtype),
+        np.asarray(width, dtype),
+        np.asarray(2.0**32, dtype),
+    )
+    nodes = kernel_density_error.nodes_for(width if not rule else 0.3)
+    look = _looker(rule, nodes)
+    block = int(np.clip(2 ** (BLOCK_BYTES // (2 * pairs * dtype.itemsize)).bit_length() // 2, 8, 512))
+    kernel = blocks.Kernel(starter(pairs), stepper(shape), look, (), (), block, "summary")
+    unit = partial(_unit, scale=units.scale, generations=generations)
+    return Setting(kernel, fixed, steps, KERNEL, CHEAP, unit), precision
+
+
+def as_mixture(source: Gaussian | Mixture) -> Mixture:
+    """A source on the line, a Gaussian being a mixture of one."""
+    return source if isinstance(source, Mixture) else Mixture((1.0,), (source.mean,), (source.variance,))
+
+
+def _steps(loop: Loop, generations: int, dtype: np.dtype) -> tuple[Step, int, int]:
+    """The numbers of each generation, the pairs that are kept and those that a generation may write."""
+    slots, table = menu(loop, generations)
+    new_real = table.real + table.pool_real + table.anchor
+    new = new_real + table.model + table.pool_model
+    stays = np.cumsum(table.pool_real + table.pool_model + table.anchor)
+    kept = np.concatenate([[0], stays[:-1]])
+    size = kept + new
+    steps = Step(
+        before=np.concatenate([[1], size[:-1]]).astype(np.uint32),
+        kept=kept.astype(np.uint32),
+        real=new_real.astype(np.uint32),
+        size=size.astype(np.uint32),
+        share=table.share.astype(dtype),
+        real_factor=table.real_factor.astype(dtype),
+        model_factor=table.model_factor.astype(dtype),
+        first=np.arange(generations) == 0,
+    )
+    del slots
+    window = int(((size + 1) // 2 - kept // 2).max())
+    # room for a window that starts at the last stretch
+    return steps, int((kept // 2).max()) + window, window
+
+
+@lru_cache(maxsize=64)
+def starter(pairs: int) -> Callable:
+    """(fixed) -> the state of generation 0, which holds no points: a complex number a pair."""
+
+    def begin(fixed: Fixed) -> Array:
+        zero = jnp.zeros(pairs, fixed.turn.dtype)
+        return lax.complex(zero, zero)
+
+    return begin
+
+
+@lru_cache(maxsize=64)
+def stepper(shape: Shape) -> Callable:
+    """(fixed, step, key, replicate, state) -> state: one generation of one replicate."""
+    choose = below if 2 * shape.pairs <= 2**16 else None
+
+    def step(fixed: Fixed, step: Step, key: Key, replicate: Any, state: Array) -> Array:
+        width, mean = _kernel(shape, fixed, step, state)
+        begin = (step.kept // 2).astype(jnp.int32)
+        pair = jnp.arange(shape.window, dtype=jnp.uint32)
+        z = normal_pair(threefry(key, (replicate, 2 * pair)), fixed.turn)
+        words = threefry(key, (replicate, 2 * pair + 1))
+        if choose is None:
+            more = threefry(key, (replicate, pair + jnp.uint32(2**31)))
+            parents = [below_large(both, step.before) for both in zip(words, more, strict=True)]
+        else:
+            parents = [choose(word, step.before) for word in words]
+        halves = []
+        for side in (0, 1):
+            couple = state.at[(parents[side] >> 1).astype(jnp.int32)].get(mode="promise_in_bounds")
+            parent = jnp.where((parents[side] & 1) == 1, couple.imag, couple.real)
+            halves.append(_noisy(shape, step, parent, width * z[side], mean))
+        fresh = lax.complex(*halves)
+
+        def with_real(fresh: Array) -> Array:
+            return _with_real(shape, fixed, step, key, replicate, pair, z, fresh)
+
+        if shape.real or shape.mixed:
+            fresh = with_real(fresh)
+        else:
+            fresh = lax.cond(step.first, with_real, lambda fresh: fresh, fresh)
+        if shape.window == shape.pairs:
+            old = state
+        else:
+            old = lax.dynamic_slice_in_dim(state, begin, shape.window)
+        position = 2 * (pair + (step.kept // 2))
+        stay = [position < step.kept, position + 1 < step.kept]
+        if shape.window < shape.pairs or shape.real:
+            fresh = lax.complex(
+                jnp.where(stay[0], old.real, fresh.real), jnp.where(stay[1], old.imag, fresh.imag)
+            )
+        if shape.window == shape.pairs:
+            return fresh
+        return lax.dynamic_update_slice_in_dim(state, fresh, begin, 0)
+
+    return step
+
+
+def _kernel(shape: Shape, fixed: Fixed, step: Step, state: Array) -> tuple[Array, Array | None]:
+    """H of the model that is sampled, and its mean where samples shrink towards it."""
+    if not shape.rule and not shape.biased:
+        return fixed.width, None
+    mean, variance = moments(state, step.before)
+    if not shape.rule:
+        return fixed.width, mean
+    power = step.before.astype(fixed.turn.dtype) ** fixed.turn.dtype.type(-0.2)
+    return fixed.width * power * jnp.sqrt(variance), mean
+
+
+def _noisy(shape: Shape, step: Step, parent: Array, noise: Array, mean: Array | None) -> Array:
+    if not shape.biased:
+        return parent + noise
+    return mean + jnp.sqrt(step.model_factor) * (parent - mean + noise)
+
+
+def _with_real(
+    shape: Shape, fixed: Fixed, step: Step, key: Key, replicate: Any, pair: Array, z: Any, fresh: Array
+) -> Array:
+    """`fresh`, points of the source (in generation 1 of model 0) in the place of those that are real."""
+    dtype = fixed.turn.dtype
+    own = threefry(key, (jnp.uint32(ELSEWHERE), jnp.uint32(ELSEWHERE)))
+    labels = threefry(own, (replicate, 2 * pair))
+    coins = threefry(own, (replicate, 2 * pair + 1))
+    sides = []
+    for side, generated in enumerate((fresh.real, fresh.imag)):
+        position = 2 * (pair + step.kept // 2) + side
+        real = position < step.kept + step.real
+        if shape.mixed:
+            real = real | (_uniform(coins[side], dtype) < step.share)
+        uniform = _uniform(labels[side], dtype)
+        source = _drawn(fixed.source, uniform, z[side], step.real_factor)
+        begun = _drawn(fixed.first, uniform, z[side], step.model_factor)
+        sides.append(jnp.where(real, source, jnp.where(step.first, begun, generated)))
+    return lax.complex(*sides)
+
+
+def _uniform(word: Array, dtype: Any) -> Array:
+    if dtype == jnp.float64:
+        return word.astype(dtype) * dtype.type(2.0**-32)
+    return (word >> 8).astype(dtype) * dtype.type(2.0**-24)
+
+
+def _drawn(model: Model, uniform: Array, z: Array, factor: Any) -> Array:
+    """A point of a mixture on the line."""
+    cumulative = jnp.cumsum(model.weights)
+    mean = jnp.broadcast_to(model.means[0, 0], uniform.shape)
+    spread = jnp.broadcast_to(model.factors[0, 0, 0], uniform.shape)
+    for k in range(1, len(model.weights)):
+        beyond = uniform >= cumulative[k - 1] / cumulative[-1]
+        mean = jnp.where(beyond, model.means[k, 0], mean)
+        spread = jnp.where(beyond, model.factors[k, 0, 0], spread)
+    return mean + jnp.sqrt(factor) * spread * z
+
+
+def moments(state: Array, size: Any) -> tuple[Array, Array]:
+    """The mean and the variance (divisor n) of the first `size` points."""
+    pair = jnp.arange(len(state), dtype=jnp.uint32)
+    there = (2 * pair < size, 2 * pair + 1 < size)
+    count = jnp.asarray(size).astype(state.real.dtype)
+    a, b = jnp.where(there[0], state.real, 0), jnp.where(there[1], state.imag, 0)
+    mean = jnp.sum(a + b) / count
+    a, b = jnp.where(there[0], state.real - mean, 0), jnp.where(there[1], state.imag - mean, 0)
+    return mean, jnp.sum(a * a + b * b) / count
+
+
+@lru_cache(maxsize=64)
+def _looker(rule: bool, nodes: int) -> Callable:
+    """What observes a state: one object for equal arguments, so that compiled programs are found again."""
+
+    def look(name: str, fixed: Fixed, step: Step, state: Array) -> Array:
+        mean, variance = moments(state, step.size)
+        if name == "mean_error":
+            return mean
+        if name == "mean_error_squared":
+            return mean * mean
+        if name == "variance":
+            return variance
+        width = fixed.width
+        if rule:
+            power = step.size.astype(mean.dtype) ** mean.dtype.type(-0.2)
+            width = width * power * jnp.sqrt(variance)
+        if name == "mise":
+            return kernel_density_error.integrated(state, step.size, width, fixed.source)
+        return kernel_density_error.cross_entropy(state, step.size, width, fixed.source, nodes)
+
+    return look
+
+
+def _unit(name: str, scale: float, generations: int) -> tuple[np.ndarray, float]:
+    """(shift [1 + generation], factor): a density is per unit of length, its logarithm off by the unit's."""
+    shift = np.full(1 + generations, np.log(scale)) if name == "nll" else np.zeros(1 + generations)
+    return shift, scale ** POWERS[name]

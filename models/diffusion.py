@@ -42,6 +42,17 @@ def affine(mean: Array, variances: Array) -> Denoiser:
     return denoise
 
 
+def guided(conditional: Denoiser, unconditional: Denoiser, weight: float) -> Denoiser:
+    """(1 + w) conditional - w unconditional (Ho and Salimans 2022, arXiv:2207.12598, equation 6)."""
+    if weight == 0:
+        return conditional
+
+    def denoise(x, cos, sin):
+        return (1 + weight) * conditional(x, cos, sin) - weight * unconditional(x, cos, sin)
+
+    return denoise
+
+
 def loss(
     network: Callable[[Array, Array, Array], Array],
     key: Array,

@@ -11,20 +11,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from models.diffusion import Denoiser, advance, begin, preconditioned, sample, transitions
+from models.diffusion import Denoiser, Draw, advance, begin, guided, preconditioned, sample, transitions
 from models.ensemble import mapped, on_cpu
 from models.network import Network, network
 from models.points import Points
 from models.schedule import levels
 from models.training import Model
 from theory.generator import UNET, Diffusion
-from theory.loop import LoopError
-from theory.sampler import Sampler
+from theory.loop import LoopError, Sampler
 
 BLOCK = 512
 """Points sampled together. Fixed, so that a longer sample extends a shorter one."""
 
-Draw = Callable[[Array, tuple[int, ...], Any], Array]
 Sampling = Callable[[Array, Model, int], Points]
 """(keys, models, points of each) -> points."""
 
@@ -40,7 +38,7 @@ def noise(sampler: Sampler) -> Draw:
         LoopError: on a bias that a diffusion model does not have.
     """
     for key in ("top_k", "nucleus"):
-        if getattr(sampler, key, None) is not None:
+        if getattr(sampler, key) is not None:
             raise LoopError(f"sampler.{key}", getattr(sampler, key), "a diffusion model has no categories")
     if sampler.truncate is not None:
         bound = sampler.truncate
@@ -49,18 +47,15 @@ def noise(sampler: Sampler) -> Draw:
     return lambda key, shape, dtype: factor * jax.random.normal(key, shape, dtype)
 
 
-def guided(apply: Network, parameters: Any, labels: Array, classes: int, weight: float) -> Denoiser:
-    """The denoiser of a batch: (1 + w) conditional - w unconditional (Ho and Salimans 2022, equation 6)."""
+def denoiser(apply: Network, parameters: Any, labels: Array, classes: int, weight: float) -> Denoiser:
+    """The denoiser of a batch of points with these classes, guided by `weight`."""
     over = jax.vmap(apply, (None, 0, None, None, 0))
-
-    def guide(x, cos, sin):
-        conditional = over(parameters, x, cos, sin, labels)
-        if weight == 0:
-            return conditional
-        none = jnp.full(labels.shape, classes, labels.dtype)
-        return (1 + weight) * conditional - weight * over(parameters, x, cos, sin, none)
-
-    return preconditioned(guide)
+    hidden = jnp.full(labels.shape, classes, labels.dtype)
+    conditional, unconditional = (
+        preconditioned(lambda x, cos, sin, told=told: over(parameters, x, cos, sin, told))
+        for told in (labels, hidden)
+    )
+    return guided(conditional, unconditional, weight)
 
 
 def sampling(generator: Diffusion, sampler: Sampler, shape: tuple[int, ...], classes: int) -> Sampling:
@@ -77,7 +72,7 @@ def sampling(generator: Diffusion, sampler: Sampler, shape: tuple[int, ...], cla
     Raises:
         LoopError: if there is guidance without classes.
     """
-    weight = getattr(sampler, "guidance", None) or 0.0
+    weight = sampler.guidance or 0.0
     if weight and not classes:
         raise LoopError("sampler.guidance", weight, "it needs classes: give training.context_dropout")
     _, apply = network(generator, shape, classes)
@@ -95,7 +90,7 @@ def sampling(generator: Diffusion, sampler: Sampler, shape: tuple[int, ...], cla
 
     def whole(key, model):
         labels = labelled(key, model)
-        denoise = guided(apply, model.parameters, labels, classes, weight)
+        denoise = denoiser(apply, model.parameters, labels, classes, weight)
         x = sample(denoise, values(key), block, taken, generator.sampler, eta=generator.eta, draw=draw)
         return model.mean + model.scale * x, labels
 
@@ -104,7 +99,7 @@ def sampling(generator: Diffusion, sampler: Sampler, shape: tuple[int, ...], cla
 
     def onward(key, model, labels, x, number):
         to = jax.tree.map(lambda part: part[number - 1], transitions(taken))
-        denoise = guided(apply, model.parameters, labels, classes, weight)
+        denoise = denoiser(apply, model.parameters, labels, classes, weight)
         return advance(denoise, values(key), x, number, to, generator.sampler, generator.eta, draw)
 
     def last(model, x):

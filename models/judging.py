@@ -1,0 +1,128 @@
+"""How good and how varied what a generation makes is, replicate by replicate, beside held-out real points.
+
+Images are judged in the feature space of the data set's classifier (`models.features`), points as they are.
+Samples have one size throughout, because estimates from nearest neighbours depend on it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from jaxsim.metrics import effective_number, frechet_between, neighbours, vendi_cosine
+from models.features import Classifier
+from models.points import Points
+from models.real import Real
+
+NEIGHBOURS = 5
+MOST = 1000
+NEARER = 1 / 3
+"""An image is a copy if its nearest training image is this many times nearer than the next (Gu et al. 2023,
+arXiv:2310.02664, section 2; Yoon et al. 2023)."""
+
+DIRECTIONS = 64
+
+
+class Judge:
+    """Compares generated points with held-out real ones.
+
+    Attributes:
+        size: points compared of each.
+        axes: principal directions of the real points, columns, at most 64, in decreasing order of variance.
+        centre: the mean of the real points.
+    """
+
+    def __init__(self, real: Real, classifier: Classifier | None):
+        """Set up; the classifier is that of the data set, None for points."""
+        self._real, self._classifier = real, classifier
+        held_out = real.held_out[0]
+        self.size = min(len(held_out), MOST)
+        self._reference = jnp.asarray(self._features(held_out[: self.size]))
+        known = held_out if real.data is None else real.data.values[real.data.training]
+        flat = known.reshape(len(known), -1).astype(float)
+        self._training = None if real.data is None else flat.astype(np.float32)
+        self.centre = flat.mean(0)
+        axes = np.linalg.eigh(np.atleast_2d(np.cov(flat, rowvar=False))).eigenvectors
+        self.axes = axes[:, ::-1][:, :DIRECTIONS]
+
+    def _features(self, values: np.ndarray) -> np.ndarray:
+        if self._classifier is None:
+            return np.asarray(values, np.float32).reshape(len(values), -1)
+        return self._classifier.see(values).features
+
+    def measure(self, points: Points, conditional: bool) -> dict[str, Float[np.ndarray, " replicate"]]:
+        """Every metric of every replicate.
+
+        Args:
+            points: at least `size` of each replicate.
+            conditional: whether their labels are what the generator was asked for.
+        """
+        rows = [
+            self._of_one(values[: self.size], labels[: self.size] if conditional else None)
+            for values, labels in zip(points.values, points.labels, strict=True)
+        ]
+        return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+    def of_real(self) -> dict[str, float]:
+        """The same metrics of real training images: what a perfect generator would get."""
+        rng = np.random.default_rng(1)
+        values, labels = self._real.draw(rng, min(self.size, self._real.most or self.size))
+        found = self._of_one(values, labels if self._classifier is not None else None)
+        for name in ("memorised", "nearest_distance"):
+            found.pop(name, None)
+        return found
+
+    def _of_one(self, values: np.ndarray, labels: np.ndarray | None) -> dict[str, float]:
+        features = jnp.asarray(self._features(values))
+        found = {key: float(value) for key, value in _compared(self._reference, features).items()}
+        flat = values.reshape(len(values), -1)
+        found["variance"] = float(features.var(axis=0, ddof=1).sum())
+        if self._training is None:
+            found["mean_error_squared"] = float(((flat.mean(0) - self.centre) ** 2).sum())
+            return found
+        if self._classifier is not None and self._real.classes:
+            seen = self._classifier.see(values)
+            shares = np.bincount(seen.classes, minlength=self._real.classes) / len(values)
+            found["confidence"] = float(seen.confidence.mean())
+            found["class_entropy"] = float(np.log(effective_number(jnp.asarray(shares))))
+            if labels is not None:
+                found["classifier_accuracy"] = float((seen.classes == labels).mean())
+        nearest, second = _two_nearest(flat, self._training)
+        found["memorised"] = float((nearest < NEARER * second).mean())
+        found["nearest_distance"] = float(nearest.mean())
+        return found
+
+    def spectrum(self, points: Points) -> dict[str, Float[np.ndarray, "replicate direction"]]:
+        """Mean, unbiased variance and kurtosis along the principal directions of the real points."""
+        flat = points.values.reshape(*points.values.shape[:2], -1)
+        along = (flat - self.centre) @ self.axes
+        deviation = along - along.mean(axis=1, keepdims=True)
+        variance = (deviation**2).sum(axis=1) / (points.count - 1)
+        fourth = (deviation**4).mean(axis=1)
+        squared = np.maximum((deviation**2).mean(axis=1) ** 2, np.finfo(float).tiny)
+        return {"mean": along.mean(axis=1), "variance": variance, "kurtosis": fourth / squared}
+
+
+@partial(jax.jit)
+def _compared(reference: jax.Array, features: jax.Array) -> dict[str, jax.Array]:
+    found = neighbours(reference, features, NEIGHBOURS)._asdict()
+    return found | {
+        "frechet": frechet_between(reference, features),
+        "vendi": vendi_cosine(features),
+    }
+
+
+def _two_nearest(flat: np.ndarray, training: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distances to the two nearest training images."""
+    squares = (training**2).sum(1)
+    found = []
+    for start in range(0, len(flat), 250):
+        block = flat[start : start + 250].astype(np.float32)
+        apart = (block**2).sum(1)[:, None] + squares - 2 * block @ training.T
+        found.append(np.sort(np.partition(apart, 1, axis=1)[:, :2], axis=1))
+    nearest, second = np.sqrt(np.maximum(np.concatenate(found), 0)).T
+    return nearest, second

@@ -25,7 +25,7 @@ from theory.observable import KERNEL
 from theory.source import Mixture
 
 LARGEST_KEPT = 2**22  # points that a replicate keeps
-BLOCK_BYTES = 2**18
+BLOCK_BYTES = 2**17
 NARROW = 1e-2  # a bandwidth below this part of the source's spread needs double precision
 CHEAP = ("mean_error", "mean_error_squared", "variance")
 POWERS = {"mean_error": 1, "mean_error_squared": 2, "variance": 2, "mise": -1, "nll": 0}

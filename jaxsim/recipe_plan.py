@@ -86,7 +86,7 @@ def plan(loop: Loop, generations: int, *, extended: bool) -> Plan:
     if made.constant:  # the same forms, hence the same program, for any number of generations
         for t in range(walked + 1, steady):
             layout.row(t)
-    table = _tabulated(rows, generations)
+    table = tabulated(rows, generations)
     source, _ = gaussians(loop)
     shape = Shape(
         forms=tuple(layout.forms),
@@ -115,7 +115,7 @@ def points_drawn(loop: Loop, generations: int) -> float:
     return float(table.count.sum() + table.total.sum()) / generations
 
 
-def _tabulated(rows: list[dict[str, list]], generations: int) -> Table:
+def tabulated(rows: list[dict[str, list]], generations: int) -> Table:
     """Rows as arrays, padded, and continued in arithmetic progression to `generations` rows."""
     columns = []
     for name in Table._fields:

@@ -95,7 +95,7 @@ TEXT = (
 )
 """Observables of a text and of the n-gram model fitted to it."""
 
-REGRESSION = ("risk",)
+REGRESSION = ("risk", "noise_variance", "log_noise_variance")
 """Observables of a linear model."""
 
 AXES = {

@@ -6,10 +6,16 @@ Where labels are mixed, generation 1 mixes two labels of the source.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
+
 from theory.claim import Case, Check, Claim, Status
 from theory.linear import Final, LeastSquares, Linear, Ridge
+from theory.linear_design import marchenko_pastur
 from theory.loop import Loop, Replace
 from theory.policy import Accumulate, Fresh
+from theory.regression import risk
 
 OWN = "own derivation"
 GERSTGRASSER = "Gerstgrasser et al. 2024, arXiv:2404.01413"
@@ -49,8 +55,37 @@ def _claim(
     observable: str = "risk",
     status: Status = "exact",
     check: Check = "moments",
+    limit: Callable[[Loop], float] | None = None,
 ) -> Claim:
-    return Claim(f"gaussian.{entry}", observable, status, statement, source, validity, check, cases)
+    if limit is None:
+        return Claim(f"gaussian.{entry}", observable, status, statement, source, validity, check, cases)
+
+    def expected(case: Case) -> np.ndarray:
+        mean = np.full(len(case.generations), limit(case.loop))
+        return np.stack([mean, *(np.full_like(mean, np.nan) for _ in range(3))])
+
+    def error(case: Case) -> np.ndarray:
+        return np.abs(risk(case.loop, case.generations).mean - limit(case.loop))
+
+    return Claim(
+        f"gaussian.{entry}", observable, status, statement, source, validity, check, cases, expected, error
+    )
+
+
+def _ridge_at_infinity(loop: Loop) -> float:
+    """L7: the first risk, by the law of Marchenko and Pastur."""
+    source = loop.source
+    gain, square, noise = marchenko_pastur(loop.data.n, source.dimension, loop.estimator.penalty)
+    return (1 - 2 * gain + square) * source.signal + source.noise * noise
+
+
+def _shifted_labels(loop: Loop) -> float:
+    """L10: one fit to real points and to labels shifted by delta, up to O(1/n^2)."""
+    source, data = loop.source, loop.data
+    n, d = data.real + data.synthetic, source.dimension
+    p = data.synthetic / n
+    shift = loop.start.shift * (p**2 + p * (1 - p) * (d + 1) / n)
+    return shift + source.noise * d / (n - d - 1)
 
 
 REGRESSION = (
@@ -131,7 +166,7 @@ REGRESSION = (
         "Marchenko and Pastur 1967, doi:10.1070/SM1967v001n04ABEH001994",
         "one ridge fit as n, d grow at d / n = gamma: R_1 = (1-2a+b)B + sigma^2 eta + O(1/n)",
         (Case(Loop(Linear(80, 0.64, 1.0), Replace(200), Ridge(0.3)), (1,), quick=False),),
-        status="asymptotic", check="limit",
+        status="asymptotic", check="limit", limit=_ridge_at_infinity,
     ),
     _claim(
         "L8", r"R_t = B(1-2\alpha^t+\beta^t) + \sigma^2\eta\tfrac{1-\beta^t}{1-\beta},\quad \alpha = "
@@ -177,7 +212,7 @@ REGRESSION = (
         "L10", r"R_1 = p_2^2|\delta|^2 + \tfrac{\sigma^2d}{n-d-1} + p_1p_2\tfrac{d+1}n|\delta|^2 + O(n^{-2})",
         f"{STRONG}; {OWN}", "one shot, labels of the synthetic part shifted by delta; p_i = n_i / n fixed",
         (Case(Loop(QUIET, Fresh(300, 300), start=Linear(4, 0.09, 1.0, shift=1.0)), (1,)),),
-        status="asymptotic", check="limit",
+        status="asymptotic", check="limit", limit=_shifted_labels,
     ),
 )  # fmt: skip
 """Every claim about linear regression."""

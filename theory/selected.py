@@ -199,16 +199,23 @@ def _in_space(rule: TopFraction | BestOf, loop: Loop, observable: str, last: int
 
 
 def _population(rule: Rule, loop: Loop, observable: str, last: int) -> tuple | str:
-    """The maps at n = inf, C1 to C7, C12, C14, V1, after as many generations."""
-    source, first = models_of(loop)
-    share, s0 = 0.0, source.variance
+    """The maps at n = inf, where they are stated."""
     if isinstance(loop.data, Fresh):
         real, synthetic = loop.data.real, loop.data.synthetic
         if loop.data.weight is not None or not (is_constant(real) and is_constant(synthetic)):
             return "the maps at n = inf are stated for constant counts without a weight"
         if getattr(rule, "applies_to_source", False):
             return "the maps at n = inf are stated for real points that are kept as they come"
-        share = real / (real + synthetic)
+    values = at_infinity(rule, loop, last)
+    return ("asymptotic", values[observable], None) if observable in values else NO_MOMENT
+
+
+def at_infinity(rule: Rule, loop: Loop, last: int) -> dict[str, np.ndarray]:
+    """Every observable of generations 0, ..., `last` of the map at n = inf, C1 to C7, C12, C14, V1."""
+    source, first = models_of(loop)
+    share, s0 = 0.0, source.variance
+    if isinstance(loop.data, Fresh):
+        share = loop.data.real / (loop.data.real + loop.data.synthetic)
     moved = _about(rule, source.mean)
     found = [(first.mean - source.mean, first.variance)]
     for generation in range(1, last + 1):
@@ -217,7 +224,7 @@ def _population(rule: Rule, loop: Loop, observable: str, last: int) -> tuple | s
             m, s = mixture_step(moved, share, m, s, s0)
         found.append((m, s))
     m, s = np.array(found).T
-    values = {
+    return {
         "mean_error": m,
         "mean_error_squared": m**2,
         "mean_error_fourth": m**4,
@@ -230,7 +237,6 @@ def _population(rule: Rule, loop: Loop, observable: str, last: int) -> tuple | s
         "kl_to_source": ((m**2 + s) / s0 - 1 - np.log(s / s0)) / 2,
         "kl_from_source": ((m**2 + s0) / s - 1 + np.log(s / s0)) / 2,
     }
-    return ("asymptotic", values[observable], None) if observable in values else NO_MOMENT
 
 
 def _about(rule: Rule, mean: float) -> Rule:

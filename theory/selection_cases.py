@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+from theory import selection_limits
 from theory.claim import Case, Check, Claim, Status
 from theory.loop import Gaussian, Loop, MaximumLikelihood, Replace, Unbiased
 from theory.policy import Accumulate, Fixed, Fresh
@@ -56,6 +58,7 @@ class SelectedClaim:
     def as_claim(self, selected: Callable[[Loop, Rule], Loop]) -> Claim:
         """The claim about loops, `selected(loop, rule)` being the loop with that selection."""
         cases = tuple(Case(selected(c.loop, c.rule), c.generations, c.quick) for c in self.cases)
+        limit = self.check == "limit"
         return Claim(
             self.id,
             self.observable,
@@ -65,6 +68,8 @@ class SelectedClaim:
             self.validity,
             self.check,
             cases,
+            expected=partial(selection_limits.expected, observable=self.observable) if limit else None,
+            error=partial(selection_limits.error, observable=self.observable) if limit else None,
         )
 
 

@@ -26,5 +26,7 @@ def measured(experiment: Experiment, seeds: int, seed: int = 0) -> xr.DataArray:
 
 def _table() -> dict[str, Run]:
     """Every experiment by its name: (parameters, seeds, seed) -> values [replicate, *axes]."""
-    tables: tuple[dict[str, Run], ...] = ()
+    from jaxsim.diffusion_experiments import DIFFUSION_EXPERIMENTS
+
+    tables: tuple[dict[str, Run], ...] = (DIFFUSION_EXPERIMENTS,)
     return {name: run for table in tables for name, run in table.items()}

@@ -41,4 +41,4 @@ def debiased_mean(parameters: Mapping[str, Any], seeds: int, seed: int) -> np.nd
     return mean**2
 
 
-EXPERIMENTS = {"kept_label": kept_label, "debiased_mean": debiased_mean}
+MITIGATION_EXPERIMENTS = {"kept_label": kept_label, "debiased_mean": debiased_mean}

@@ -197,9 +197,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("-o", dest="output", default="report.html", metavar="FILE",
                          help="where to (default report.html)")  # fmt: skip
 
-    from autophagy.sweep_arguments import add_parsers
+    from autophagy import sweep_arguments, train_arguments
 
-    add_parsers(commands)
+    sweep_arguments.add_parsers(commands)
+    train_arguments.add_parsers(commands, loop, compiled, count, seed)
 
     command = commands.add_parser("figures", parents=[compiled], help="paper figures from their rows")
     command.add_argument("names", nargs="*", metavar="NAME", help="which (default all)")

@@ -200,6 +200,18 @@ def _sweep(options: argparse.Namespace) -> int:
     return getattr(sweep_command, options.command.removeprefix("sweep-"))(options)
 
 
+def _train(options: argparse.Namespace) -> int:
+    from autophagy import train_command
+
+    return train_command.train(options)
+
+
+def _data(options: argparse.Namespace) -> int:
+    from autophagy import data_command
+
+    return data_command.data(options)
+
+
 COMMANDS = {
     "predict": _predict,
     "simulate": _simulate,
@@ -208,6 +220,8 @@ COMMANDS = {
     "verify": _verify,
     "report": _report,
     "figures": _figures,
+    "train": _train,
+    "data": _data,
     "sweep": _sweep,
     "sweep-status": _sweep,
     "sweep-merge": _sweep,

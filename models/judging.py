@@ -68,12 +68,18 @@ class Judge:
         return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
     def of_real(self) -> dict[str, float]:
-        """The same metrics of real training images: what a perfect generator would get."""
+        """The same metrics of real training points: what a perfect generator would get.
+
+        Confidence and accuracy are those on held-out images: the classifier has been trained on the others.
+        """
         rng = np.random.default_rng(1)
         values, labels = self._real.draw(rng, min(self.size, self._real.most or self.size))
         found = self._of_one(values, labels if self._classifier is not None else None)
         for name in ("memorised", "nearest_distance"):
             found.pop(name, None)
+        if "confidence" in found:
+            found["confidence"] = self._classifier.confidence
+            found["classifier_accuracy"] = self._classifier.accuracy
         return found
 
     def _of_one(self, values: np.ndarray, labels: np.ndarray | None) -> dict[str, float]:

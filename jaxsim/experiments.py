@@ -27,7 +27,14 @@ def measured(experiment: Experiment, seeds: int, seed: int = 0) -> xr.DataArray:
 def _table() -> dict[str, Run]:
     """Every experiment by its name: (parameters, seeds, seed) -> values [replicate, *axes]."""
     from jaxsim.diffusion_experiments import DIFFUSION_EXPERIMENTS
+    from jaxsim.kernel_density_experiments import KERNEL_EXPERIMENTS
     from jaxsim.mitigation_experiments import MITIGATION_EXPERIMENTS
+    from jaxsim.mixture_experiments import MIXTURE_EXPERIMENTS
 
-    tables: tuple[dict[str, Run], ...] = (DIFFUSION_EXPERIMENTS, MITIGATION_EXPERIMENTS)
+    tables: tuple[dict[str, Run], ...] = (
+        DIFFUSION_EXPERIMENTS,
+        MITIGATION_EXPERIMENTS,
+        KERNEL_EXPERIMENTS,
+        MIXTURE_EXPERIMENTS,
+    )
     return {name: run for table in tables for name, run in table.items()}

@@ -5,7 +5,7 @@ A model was trained on n points whose variance in direction j was a_j and genera
 sqrt((kappa_j - 1) / n_g), kappa_j the kurtosis. Two forecasts of the variance follow: the constant one,
 which keeps lambda_j, and the shaped one, which follows a known sampler's lambda(s) as s changes,
 
-    s <- c_j lambda(s) s (1 - 1/n_eff),     c_j = lambda_j / lambda(a_j).
+    E S' = c_j lambda(s) s (1 - 1/n_eff),     c_j = lambda_j / lambda(a_j).
 
 |c_j - 1| far beyond its error says that the bias is in the network and not in the sampler. One
 generation's second moments cannot certify stability: rare points off the data's support are not in them
@@ -18,10 +18,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import polygamma, psi
 from scipy.stats import norm
 
 from theory.diffusion import VarianceMap
-from theory.diffusion_loop import exponent
+from theory.diffusion_loop import curvature, exponent
 
 Array = NDArray[np.float64]
 
@@ -43,6 +44,11 @@ class Forecast(NamedTuple):
 
     median: Array
     log_error: Array
+
+    @property
+    def mean(self) -> Array:
+        """The expected variance, ln S being nearly normal."""
+        return self.median * np.exp(self.log_error**2 / 2)
 
     def interval(self, level: float) -> tuple[Array, Array]:
         """Central intervals that hold S with probability `level`, ln S being nearly normal."""
@@ -90,10 +96,20 @@ def inverse_effective_size(
     return Estimate(np.asarray(q - bias / count - 1 / reference), np.asarray(q * np.sqrt(2 / directions)))
 
 
+def log_drift(n: float) -> float:
+    """E ln(chi2_{n-1} / n); 0 at n = inf."""
+    return 0.0 if np.isinf(n) else float(psi((n - 1) / 2) - np.log(n / 2))
+
+
+def log_noise(n: float) -> float:
+    """Var ln chi2_{n-1}; 0 at n = inf."""
+    return 0.0 if np.isinf(n) else float(polygamma(1, (n - 1) / 2))
+
+
 def constant_forecast(
     start: ArrayLike, bias: Estimate, n: float, generations: int, known: bool = True
 ) -> Forecast:
-    """S_g = S_1 (lambda (1 - 1/n))^{g-1}: the negative control, blind to lambda(s).
+    """E S_g = S_1 (lambda (1 - 1/n))^{g-1}: the negative control, blind to lambda(s).
 
     Args:
         start: S_1.
@@ -103,18 +119,19 @@ def constant_forecast(
         known: whether S_1 was seen, or only expected.
     """
     later = np.arange(generations).reshape(-1, *(1 for _ in np.shape(start)))
-    drift = bias.value + np.log1p(-1 / n)
-    noise = 2 / (n - 1) * (later + (0 if known else 1))
+    drift = bias.value + log_drift(n)
+    noise = log_noise(n) * (later + (0 if known else 1))
     return Forecast(start * np.exp(later * drift), np.sqrt((later * bias.error) ** 2 + noise))
 
 
 def shaped_forecast(
     to: VarianceMap, start: ArrayLike, bias: Estimate, n: float, generations: int, known: bool = True
 ) -> Forecast:
-    """The path s <- c lambda(s) s (1 - 1/n) from S_1, and the spread of ln S along it.
+    """Mean and spread of ln S from S_1 to first order in 1/n, along a path of its own.
 
-    The process obeys v' = b^2 v + 2 / (n - 1); an error of ln c enters every step alike, so its effect obeys
-    e' = b e + 1 and is squared only at the end. b = d ln g / d ln s.
+    With x = ln S, b = d ln g / dx and c = d^2 ln g / dx^2, the process obeys x' = ln(c_j g) + c v / 2 +
+    E ln(chi2 / n) and v' = b^2 v + Var ln chi2. An error of ln c_j enters every step alike, so its effect
+    obeys e' = b e + 1 and is squared only at the end.
 
     Args:
         to: g(s) = lambda(s) s of the known sampler.
@@ -126,13 +143,13 @@ def shaped_forecast(
     """
     s = np.asarray(start, float)
     correction = np.exp(bias.value) * s / to(s)
-    process = np.full_like(s, 0.0 if known else 2 / (n - 1))
+    process = np.full_like(s, 0.0 if known else log_noise(n))
     carried = np.zeros_like(s)
     path, spread = [s], [np.sqrt(process)]
     for _ in range(generations - 1):
-        b = exponent(to, s)
-        s = correction * to(s) * (1 - 1 / n)
-        process = b**2 * process + 2 / (n - 1)
+        b, bend = exponent(to, s), curvature(to, s)
+        s = correction * to(s) * np.exp(bend * process / 2 + log_drift(n))
+        process = b**2 * process + log_noise(n)
         carried = b * carried + 1
         path.append(s)
         spread.append(np.sqrt(process + (carried * bias.error) ** 2))

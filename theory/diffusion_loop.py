@@ -64,15 +64,14 @@ class LogLaw(NamedTuple):
         return self.central_moments(self.nodes)
 
 
-def laws(to: VarianceMap, s0: float, n: int, generations: int, *, fitted: bool = False) -> list[LogLaw]:
+def laws(to: VarianceMap, s0: float, n: int, generations: int) -> list[LogLaw]:
     """The laws of ln S_1, ..., ln S_g.
 
     Args:
         to: the sampler's map g.
-        s0: the source's variance, or the variance that was fitted to it.
+        s0: the source's variance; g(S_k) gives the laws of S_{k+1}, ... where S_k is known.
         n: training samples of every generation.
         generations: how many.
-        fitted: whether s0 is S_1 itself, known: the laws are then those of S_2, ..., given S_1.
 
     Raises:
         ArithmeticError: if a grid would need too many nodes, or lost probability.
@@ -80,7 +79,7 @@ def laws(to: VarianceMap, s0: float, n: int, generations: int, *, fitted: bool =
     innovation = Innovation(n)
     found: list[LogLaw] = []
     weights = np.ones(1)
-    centres = np.log(to(np.array([s0]))) if fitted else np.log([s0])
+    centres = np.log([s0])
     while True:
         law = _after(weights, centres, innovation, innovation.spacing)
         slope = np.abs(np.gradient(np.log(to(np.exp(law.nodes))), law.nodes)).max()
@@ -148,6 +147,17 @@ def exponent(to: VarianceMap, s: Array) -> Array:
     x = np.log(np.asarray(s, float))
     return sum(
         w * (np.log(to(np.exp(x + k * h))) - np.log(to(np.exp(x - k * h)))) / h
+        for k, w in enumerate(weights, 1)
+    )
+
+
+def curvature(to: VarianceMap, s: Array) -> Array:
+    """The second derivative of ln g in ln s, by central differences of sixth order."""
+    weights, h = np.array([270.0, -27.0, 2.0]) / 180, 1e-2
+    x = np.log(np.asarray(s, float))
+    middle = 2 * np.log(to(np.exp(x)))
+    return sum(
+        w * (np.log(to(np.exp(x + k * h))) + np.log(to(np.exp(x - k * h))) - middle) / h**2
         for k, w in enumerate(weights, 1)
     )
 

@@ -1,0 +1,352 @@
+"""Claims about diffusion samplers, loops around them, guidance, and forecasts from one generation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from theory import diffusion_expected as expected
+from theory.claim import Case, Claim, Experiment
+from theory.loop import Gaussian, Loop, Sampler
+from theory.policy import Fresh
+
+OWN = "own derivation"
+_SCORE = (
+    "data normal, the score exact or the affine one of a training set's moments, every eigen-direction by"
+    " itself; "
+)
+
+
+def _case(name: str, quick: bool = True, **parameters: Any) -> Case:
+    return Case(Experiment(f"diffusion {name}", tuple(parameters.items())), quick=quick)
+
+
+def _sampler(
+    schedule: str, steps: int, sampler: str, variances: tuple[float, ...], mean: float = 0.0, **more: Any
+) -> Case:
+    return _case(
+        "sampler",
+        schedule=schedule,
+        steps=steps,
+        sampler=sampler,
+        variances=variances,
+        mean=mean,
+        draws=32,
+        **more,
+    )
+
+
+_WIDE = (0.05, 1.0, 9.0)
+
+_SAMPLERS = (
+    Claim(
+        "mixture.D1",
+        "variance",
+        "exact",
+        r"g(s) = s\,\frac{P}{V_T} \prod_{t=1}^T \cos^2(\phi_t - \phi_{t-1}),\quad"
+        r" \phi_t = \arctan\frac{\tan\theta_t}{\sqrt s},\ V_t = s\cos^2\theta_t + \sin^2\theta_t;\quad"
+        r" E\,x_0 = \mu\bigl(1 - \cos\theta_T \sqrt{g/P}\bigr)",
+        OWN + "; DDIM: Song et al., 2021, arXiv:2010.02502",
+        _SCORE + "deterministic DDIM (Euler's method in sigma), any schedule and number of steps",
+        "moments",
+        (
+            _sampler("cosine", 10, "ddim", _WIDE),
+            _sampler("linear", 20, "ddim", _WIDE, mean=-2.0),
+            _sampler("nichol", 15, "ddim", _WIDE),
+            _sampler("edm", 18, "ddim", _WIDE),
+        ),
+        expected.samples,
+    ),
+    Claim(
+        "mixture.D2",
+        "variance",
+        "asymptotic",
+        r"\lambda(s) = \lambda(1/s),\quad \lambda(1) = \cos^{2T}\frac{\pi}{2T},\quad"
+        r" \ln\lambda(s) = -\frac{\pi^2}{4T}\cosh\frac{\ln s}{2} + O(T^{-3})",
+        OWN,
+        _SCORE + "deterministic DDIM on the cosine schedule, error of order T^-3",
+        "limit",
+        (_sampler("cosine", 50, "ddim", (0.05, 1.0, 20.0)), _sampler("cosine", 10, "ddim", (0.5, 1.0, 2.0))),
+        expected.cosh_samples,
+        expected.cosh_error,
+    ),
+    Claim(
+        "mixture.D3",
+        "variance",
+        "exact",
+        r"g(s) = s^2\Bigl[\frac{\bar\alpha_T P}{V_T^2} + \sum_{t=1}^T"
+        r" \frac{\bar\alpha_{t-1}\sigma_t^2}{V_{t-1}^2}\Bigr],\quad \sigma_t^2 = \beta_t \text{ or }"
+        r" \tilde\beta_t;\quad \sigma_t^2 = \beta_t V_{t-1}/V_t \Rightarrow g(s) = s\ (P = V_T)",
+        OWN + "; DDPM: Ho et al., 2020, arXiv:2006.11239; best variance: Bao et al., 2022, arXiv:2201.06503",
+        _SCORE + "DDPM, with or without noise in the last transition (the term t = 1), as is said",
+        "moments",
+        (
+            _sampler("linear", 50, "beta", _WIDE),
+            _sampler("linear", 50, "posterior", _WIDE),
+            _sampler("cosine", 20, "beta-to-the-end", _WIDE),
+        ),
+        expected.samples,
+    ),
+    Claim(
+        "mixture.D3",
+        "variance",
+        "recursion",
+        r"v' = \Bigl(\frac{c\,c's + \sin\theta\sqrt{\sin^2\theta' - \sigma^2}}{V}\Bigr)^2 v + \sigma^2,\quad"
+        r" \sigma^2 = \eta^2\tilde\beta,\ c = \cos\theta",
+        "Song et al., 2021, arXiv:2010.02502, with the affine score",
+        _SCORE + "DDIM with any eta",
+        "moments",
+        (_sampler("linear", 20, "ddim", (0.05, 0.4, 9.0), eta=0.5),),
+        expected.samples,
+    ),
+    Claim(
+        "mixture.D4",
+        "variance",
+        "recursion",
+        r"g(s) = \sigma_T^2 \prod_{a \to b}\Bigl(1 + \frac{b-a}{2}\Bigl[\frac{a}{s+a^2} +"
+        r" \frac{b}{s+b^2}\,\frac{s+ab}{s+a^2}\Bigr]\Bigr)^2,\quad \text{last step } \frac{s}{s+a^2}",
+        OWN + "; Heun: Karras et al., 2022, arXiv:2206.00364, algorithm 1",
+        _SCORE + "Heun's method in sigma, the last step Euler's; it expands on the usual grid",
+        "moments",
+        (
+            _sampler("edm", 18, "heun", (0.01, 0.25, 4.0)),
+            _sampler("edm", 36, "heun", (0.01, 0.25, 4.0)),
+        ),
+        expected.samples,
+    ),
+    Claim(
+        "mixture.D4",
+        "variance",
+        "exact",
+        r"\lambda > 1\colon\ E\sigma_\infty^2 < \infty \iff m > 1 - 1/\lambda,\quad"
+        r" n = \infty\colon\ \sigma_\infty^2 = \frac{m\sigma_0^2}{1 - (1-m)\lambda}",
+        OWN,
+        "a constant sampling bias above 1 with a share m of fresh real data, any n",
+        "moments",
+        (Case(Loop(Gaussian(0.0, 1.0), Fresh(12, 38), sampler=Sampler(bias=1.15)), (1, 5, 20)),),
+    ),
+)
+
+
+def _loop(variance: float, n: int, generations: tuple[int, ...], **more: Any) -> Case:
+    return _case(
+        "loop", schedule="cosine", steps=10, sampler="ddim", variance=variance, n=n,
+        generations=generations, **more,
+    )  # fmt: skip
+
+
+_LOOPS = (
+    Claim(
+        "mixture.D5",
+        "variance",
+        "recursion",
+        r"S_1 = s_0\chi^2_{n-1}/n,\ S_{g+1} = g(S_g)\,\chi^2_{n-1}/n\ \text{(law of } \ln S \text{ by"
+        r" quadrature)};\quad E(\mu_g - \mu_0)^2 = \sum_{k \le g} E S_k/(n-1)",
+        OWN,
+        _SCORE + "replace, any n >= 2; the squared mean where abar_T = 0",
+        "moments",
+        (
+            _loop(0.2, 20, (1, 2, 3), copies=8),
+            _loop(1.0, 20, (1, 3, 5), copies=8),
+            _loop(5.0, 20, (1, 3, 5), copies=8),
+        ),
+        expected.loops,
+    ),
+    Claim(
+        "mixture.D6",
+        "variance",
+        "asymptotic",
+        r"E\,g(\hat\Sigma)_{jj} = g - \frac{g's_j}{n} + \frac{g''s_j^2}{n} + \sum_{i \ne j}"
+        r" \frac{s_is_j}{n}\,\frac{g(s_i) - g(s_j) - g'(s_j)(s_i - s_j)}{(s_i - s_j)^2} + O(n^{-2})",
+        OWN + "; the expansion: Daleckii and Krein, 1965",
+        "one generation of a full-covariance fit with the affine score, fixed axes",
+        "limit",
+        (
+            _case(
+                "full covariance", schedule="linear", steps=20, sampler="ddim",
+                variances=(4.0, 1.0, 0.2, 0.02), n=100, draws=64,
+            ),
+        ),
+        expected.leaking,
+        expected.leaking_error,
+    ),
+)  # fmt: skip
+
+
+def _guided(steps: int, sampler: str, guidance: float, draws: int, **more: Any) -> Case:
+    return _case(
+        "guided sampler", schedule="cosine", steps=steps, sampler=sampler, guidance=guidance,
+        conditional=(1.2, 0.5), unconditional=(0.2, 2.0), draws=draws, **more,
+    )  # fmt: skip
+
+
+_TWO_NORMALS = "guided score (1 + g) S_c - g S_u of normals N(mu_c, s), N(mu_c - delta, u), w = 1 + g; "
+
+_GUIDANCE = (
+    Claim(
+        "mixture.D7",
+        "variance",
+        "exact",
+        r"s^w u^{1-w},\quad \text{push } (w-1)\,\delta\,(s/u)^{w/2}\,"
+        r"{}_2F_1\bigl(\tfrac w2, \tfrac12; \tfrac32; 1 - \tfrac su\bigr)",
+        OWN + "; s = 1, u = 2: Bradley and Nakkiran, 2024, arXiv:2408.09000",
+        _TWO_NORMALS + "probability flow from full noise; T steps of DDIM differ by order 1/T",
+        "limit",
+        (_guided(400, "ddim", 2.0, 32), _guided(400, "ddim", 0.5, 32)),
+        expected.guided_by_flow,
+        expected.step_error,
+    ),
+    Claim(
+        "mixture.D7",
+        "variance",
+        "exact",
+        r"\frac{su - s^{2w}u^{2-2w}}{(2w-1)(u-s)},\quad \text{push } \delta\,\frac{s - s^w u^{1-w}}{u - s}",
+        OWN + "; s = 1, u = 2: Bradley and Nakkiran, 2024, arXiv:2408.09000",
+        _TWO_NORMALS + "reverse SDE from full noise; T steps of DDPM differ by order 1/T",
+        "limit",
+        (_guided(200, "beta", 2.0, 16), _guided(200, "beta", 0.5, 16)),
+        expected.guided_by_diffusion,
+        expected.step_error,
+    ),
+    Claim(
+        "mixture.D7",
+        "variance",
+        "recursion",
+        r"D = px + q\colon\ m' = (c' - ca)(pm + q) + am,\ v' = \bigl((c' - ca)p + a\bigr)^2 v + \sigma^2,"
+        r"\quad a = \sqrt{\sin^2\theta' - \sigma_0^2}/\sin\theta",
+        OWN,
+        _TWO_NORMALS + "any number of steps of DDIM or DDPM",
+        "moments",
+        (_guided(20, "ddim", 1.5, 32), _guided(20, "beta", 1.5, 32)),
+        expected.guided_in_steps,
+    ),
+    Claim(
+        "mixture.D8",
+        "log_variance",
+        "asymptotic",
+        r"s' = s^w u^{1-w},\ m' = m + \mathrm{push}(w, s, u, m),\ u = s + m^2"
+        r"\quad (n = \infty;\ +O(1/n) \text{ by the delta method})",
+        OWN,
+        "two classes N(+-m, s), affine conditional and unconditional scores, error of order n^-2; the map is"
+        " that of the T steps of DDIM",
+        "limit",
+        (
+            _case(
+                "guided loop", schedule="cosine", steps=20, sampler="ddim", guidance=0.5, mean=1.0,
+                variance=1.0, n=200, generations=(1, 2, 3),
+            ),
+        ),
+        expected.guided_loops,
+        expected.guided_loops_error,
+    ),
+    Claim(
+        "mixture.D9",
+        "variance",
+        "recursion",
+        r"\frac{dx}{d\sigma} = \frac{x - D(x)}{\sigma},\quad"
+        r" D = (1+g)\,D_{N(1,1)} - g\,D_{(N(1,1) + N(-1,1))/2}",
+        OWN,
+        "the class N(1, 1) guided by the true score of the two modes, probability flow from sigma = 80",
+        "moments",
+        tuple(
+            _case("guided mixture", schedule="edm", steps=200, sampler="heun", guidance=g, draws=32)
+            for g in (0.5, 2.0)
+        ),
+        expected.guided_modes,
+    ),
+)  # fmt: skip
+
+
+def _mistaken(constant: float, relative: float) -> Case:
+    return _case("score error", constant=constant, relative=relative, span=10.0, steps=200, draws=16)
+
+
+_REVERSE = "reverse SDE of N(0, 1) data from N(0, 1) over B = int beta dt; "
+
+_ERRORS = (
+    Claim(
+        "mixture.D10",
+        "variance",
+        "exact",
+        r"-x + e\colon\ N\bigl(2e(1 - e^{-B/2}), 1\bigr);\quad"
+        r" -(1+d)x\colon\ N\Bigl(0, \frac{1 + 2d\,e^{-(1+2d)B}}{1 + 2d}\Bigr)",
+        OWN,
+        _REVERSE + "a constant or a relative error of the score",
+        "moments",
+        (_mistaken(0.1, 0.0), _mistaken(0.0, 0.05)),
+        expected.score_errors,
+    ),
+    Claim(
+        "mixture.D10",
+        "divergence",
+        "bound",
+        r"\mathrm{KL} = 2e^2(1 - e^{-B/2})^2 \le \tfrac12 \int \beta\,E\,e^2\,dt = \tfrac12 B e^2",
+        "Girsanov's theorem; Chen et al., 2023, arXiv:2209.11215",
+        _REVERSE + "any error of the score; confronted with a constant one",
+        "bound",
+        (_mistaken(0.1, 0.0),),
+        expected.girsanov,
+        side="below",
+    ),
+    Claim(
+        "mixture.D11",
+        "hermite_modes",
+        "exact",
+        r"E\,\mathrm{He}_k = c_k\Bigl[q^{g-1} + m\,\frac{1 - q^{g-1}}{1 - q}\Bigr],\quad q = (1-m)\,a^k",
+        OWN + "; Khelifa, Turner and Venkataramanan, 2026, arXiv:2602.16601",
+        "memorisers that stop at x -> a x + sqrt(1 - a^2) z, a share m of fresh real data, any n",
+        "moments",
+        (
+            _case("early stop", n=100, keep=0.95, real=0.25, mean=-0.45, variance=0.3, generations=(1, 2, 5)),
+        ),
+        expected.early_stops,
+    ),
+)  # fmt: skip
+
+
+def _bridge(steps: int, n: int, noises: int, directions: int) -> Case:
+    return _case(
+        "bridge", schedule="cosine", steps=steps, sampler="ddim", variance=0.3, n=n, noises=noises,
+        directions=directions, generated=100, reference=100,
+    )  # fmt: skip
+
+
+_BRIDGE = (
+    Claim(
+        "mixture.B1",
+        "sampling_bias",
+        "recursion",
+        r"E\,\frac{b}{a} = E\,\lambda(S),\ \mathrm{se}\,\ln\hat\lambda = \sqrt{\tfrac{\kappa-1}{n_g}};\quad"
+        r" E\,Q = \frac1n + \frac{E g(S)}{v\,n_g} + \frac1{n_{\mathrm{ref}}}",
+        OWN,
+        _SCORE + "one generation, seen by who knows the training set",
+        "moments",
+        (_bridge(10, 50, 0, 16),),
+        expected.bridged,
+    ),
+    Claim(
+        "mixture.B1",
+        "sampling_bias",
+        "asymptotic",
+        r"E\,\frac{b}{a} = E\,\lambda(S) + O\Bigl(\frac{T}{n\,\text{noises}}\Bigr)",
+        OWN,
+        "an affine score trained by least squares on noised copies of the training set",
+        "limit",
+        (_bridge(5, 50, 20, 2),),
+        expected.bridged,
+        expected.training_error,
+    ),
+    Claim(
+        "mixture.B2",
+        "log_variance",
+        "asymptotic",
+        r"x' = \ln(c\,g) + \tfrac12(\ln g)''v + E\ln\tfrac{\chi^2}{n},\quad"
+        r" v' = b^2 v + \mathrm{Var}\ln\chi^2,\quad b = \frac{d\ln g}{d\ln s}",
+        OWN,
+        "the forecast of ln S from a known first generation and a known sampler, error of order n^-2",
+        "moments",
+        (_loop(0.3, 100, (2, 3, 4, 5), copies=1, fitted=True),),
+        expected.forecasted,
+    ),
+)
+
+DIFFUSION_CLAIMS = _SAMPLERS + _LOOPS + _GUIDANCE + _ERRORS + _BRIDGE

@@ -35,6 +35,9 @@ FUNCTIONS: dict[str, Terms] = {
 }
 """What is summed over categories; heterozygosity is 1 minus it."""
 
+NOTHING = 1e-40
+"""What a limit of 0 may come out as, in 60 digits."""
+
 
 def central_moments(
     course: Course, name: str, generations: Sequence[float], highest: int = 2
@@ -50,7 +53,10 @@ def central_moments(
     with mpmath.workdps(_digits(course)):
         raw = _Raw(course, name, highest)
         rows = [central(list(_signed(name, found))) for found in raw.at(generations)]
-        return np.array([[float(x) for x in row] for row in rows]).T.reshape(highest, -1)
+        found = np.array([[float(x) for x in row] for row in rows]).T.reshape(highest, -1)
+    ended = np.array(generations) == math.inf
+    found[:, ended & (np.abs(found) < NOTHING).all(0)] = 0.0
+    return found
 
 
 def _digits(course: Course) -> int:

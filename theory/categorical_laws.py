@@ -68,6 +68,23 @@ def too_large(course: Course, categories: int, last: int) -> str | None:
     return None
 
 
+def settled(course: Course) -> int | None:
+    """A generation from which on nothing moves by more than rounding; None where nothing is pulled back.
+
+    Followed backwards, each of n points comes from the inflow with probability m a generation; two copies of
+    the loop that share their draws differ only while one has not, n (1 - m)^t at most.
+    """
+    if course.constant_from is None or course.anchor is not None:
+        return None
+    step = course.step(course.constant_from + 1)
+    pulled = float(step.real + step.synthetic * step.shrink) / float(step.total)
+    if pulled == 0:
+        return None
+    if pulled == 1:
+        return course.constant_from + 2
+    return course.constant_from + 1 + math.ceil(math.log(2.0**-53 / float(step.total)) / math.log1p(-pulled))
+
+
 def laws(
     course: Course,
     categories: Sequence[Category],
@@ -201,12 +218,17 @@ def unions(categories: Sequence[Category], largest: int) -> list[Union] | None:
         merged: Counter = Counter()
         for (size, mass), ways in found.items():
             for k in range(min(count, largest - size) + 1):
-                joined = Category(*(round(m + k * s, 14) for m, s in zip(mass, category, strict=True)))
+                joined = Category(*(_sum(m, k * s) for m, s in zip(mass, category, strict=True)))
                 merged[size + k, joined] += ways * math.comb(count, k)
         if len(merged) > MOST_UNIONS:
             return None
         found = merged
     return [Union(size, category, ways) for (size, category), ways in found.items() if size]
+
+
+def _sum(mass: float, more: float) -> float:
+    """So rounded that equal unions are found to be equal."""
+    return min(round(mass + more, 14), 1.0)
 
 
 def survivors(

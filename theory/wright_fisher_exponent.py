@@ -34,11 +34,12 @@ def exponents(generations: Sequence[float]) -> NDArray[np.float64]:
     for wanted in generations:
         while t < min(wanted, EXACT_UNTIL):
             a, t = -math.expm1(-a), t + 1
-        found.append(a if wanted <= t else _continued(a, t, wanted))
+        found.append(a if wanted <= t else continued(a, t, wanted))
     return np.array(found)
 
 
-def _continued(a: float, t: int, wanted: float) -> float:
+def continued(a: float, t: int, wanted: float) -> float:
+    """The exponent at a later generation, not necessarily whole, from a = a_t at a late t."""
     if wanted == math.inf:
         return 0.0
     begin = 1 / a
@@ -61,7 +62,7 @@ def extinction_bound(count: ArrayLike, generations: Sequence[float]) -> NDArray[
 
 
 def forgetting_time(count: float) -> int:
-    """The median generation by which an event seen `count` times is gone: the first t with a_t <= ln2 / count.
+    """The median generation by which an event seen `count` times is gone: the first t, count a_t <= ln 2.
 
     About 2 count / ln 2, exact for Poisson counts, one more generation being counted from the observed count.
     """

@@ -133,6 +133,11 @@ def _moments(n: int, weights: Mapping[float, float], highest: int) -> list[float
     factor = np.array(list(weights.values()), float)
     binomial = [math.fsum(factor * time.of(masses, values)) for values in time.binomial_moments(highest)]
     binomial[0] += math.fsum(factor * masses)  # generation 0
+    return central_from_binomial(binomial)
+
+
+def central_from_binomial(binomial: Sequence[float]) -> list[float]:
+    """Mean and central moments from E C(T, r), r = 1, ..."""
     return [float(x) for x in central(_raw(binomial))]
 
 

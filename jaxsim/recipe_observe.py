@@ -1,4 +1,4 @@
-"""What is measured on the models of a recipe: the observables of a replaced one, one model or side by side."""
+"""What is measured on the models of a recipe: of one that stands for all, or of each, side by side."""
 
 from functools import lru_cache
 from typing import Any

@@ -137,7 +137,7 @@ def _require_space(loop: Loop, laid: Plan, models: int | None) -> None:
         raise LoopError(
             "data",
             least,
-            f"a fit to so few points in {d} dimensions is singular: simulated under replace alone",
+            f"fits to so few points in {d} dimensions are simulated under replace alone",
         )
 
 

@@ -41,6 +41,16 @@ def solve_lower(matrix: Float[Array, "d d"], right: Float[Array, "d k"]) -> Floa
     return solve_unit_lower(matrix / pivots, right) / pivots[:, None]
 
 
+def solve_upper(matrix: Float[Array, "d d"], right: Float[Array, "d k"]) -> Float[Array, "d k"]:
+    """Solve L^T x = right, L lower triangular: backwards, it is lower triangular."""
+    return solve_lower(matrix.T[::-1, ::-1], right[::-1])[::-1]
+
+
+def solve_factored(matrix: Float[Array, "d d"], right: Float[Array, " d"]) -> Float[Array, " d"]:
+    """Solve L L^T x = right, L lower triangular."""
+    return solve_upper(matrix, solve_lower(matrix, right[:, None]))[:, 0]
+
+
 def right_rotation(matrix: Float[Array, "n d"]) -> tuple[Float[Array, " d"], Float[Array, "d d"]]:
     """Singular values S, descending, and V of matrix = U S V^T, by one-sided Jacobi rotations.
 

@@ -36,8 +36,16 @@ class Sums(NamedTuple):
     second: Any
 
 
-def fit(pieces: tuple[Piece, ...], total: Any, model: Model, iterations: int, covariance: str) -> Model:
-    """The model after so many EM steps on `total` points."""
+def fit(
+    pieces: tuple[Piece, ...],
+    total: Any,
+    model: Model,
+    iterations: int,
+    covariance: str,
+    *,
+    floor: float = 0.0,
+) -> Model:
+    """The model after so many EM steps on `total` points, `floor` being added to every variance fitted."""
     line = model.means.shape[1] == 1
     moments = _line_sums if line else _space_sums
 
@@ -46,12 +54,12 @@ def fit(pieces: tuple[Piece, ...], total: Any, model: Model, iterations: int, co
         for piece in pieces:
             found = moments(piece, model)
             sums = found if sums is None else jax.tree.map(jnp.add, sums, found)
-        return _maximised(sums, total, model, covariance)
+        return _maximised(sums, total, model, covariance, floor)
 
     return lax.fori_loop(0, iterations, iterate, model)
 
 
-def _maximised(sums: Sums, total: Any, model: Model, covariance: str) -> Model:
+def _maximised(sums: Sums, total: Any, model: Model, covariance: str, floor: float) -> Model:
     """The M-step."""
     zeroth = sums.zeroth
     alive = zeroth > 0
@@ -60,6 +68,8 @@ def _maximised(sums: Sums, total: Any, model: Model, covariance: str) -> Model:
     matrices = sums.second / safe[:, None, None] - shift[:, :, None] * shift[:, None, :]
     matrices = shaped(matrices, jnp.where(alive, zeroth, 0), covariance)
     d = shift.shape[1]
+    if floor:
+        matrices = matrices + floor * jnp.eye(d, dtype=matrices.dtype)
     factors = jax.vmap(lambda matrix: factor(matrix, jnp.ones(d, bool)))(matrices)
     return Model(
         zeroth / total,

@@ -76,7 +76,7 @@ def nodes_for(width: float) -> int:
     ln KDE has its singularities at a distance of pi h^2 / gap from the line, a gap being that of neighbouring
     points, and the rule's error falls like exp(-2 pi distance / step).
     """
-    return int(np.clip(2 * REACH * 4 / width**2, 256, LARGEST_RULE))
+    return int(np.clip(2 * REACH * 2 / width**2, 256, LARGEST_RULE))
 
 
 def _there(state: Array, size: Any) -> tuple[Array, Array]:

@@ -92,7 +92,7 @@ def _at(loop: Loop, name: str, generations: list[int], cache: dict[str, Any]) ->
         if reason is not None:
             return unknown(size, "none", None, reason)
         values = [getattr(_chain(loop, generations[-1], cache)[g - 1], name).sum() for g in generations]
-        return _means(np.array(values), "recursion", "mixture.G3")
+        return _means(np.array(values), "recursion", _entry(loop, counted=True))
     return _whole(loop, name, generations, cache)
 
 
@@ -106,7 +106,7 @@ def _whole(loop: Loop, name: str, generations: list[int], cache: dict[str, Any])
     if reason is None:
         moments = _total(loop, generations[-1], cache)[np.array(generations) - 1]
         error, square, variance = np.moveaxis(moments, 1, 0)
-        status, claim = "exact", "mixture.G1"
+        status, claim = "exact", _entry(loop)
     else:
         uncounted = _uncounted(loop, generations[-1])
         if uncounted is not None:
@@ -116,7 +116,7 @@ def _whole(loop: Loop, name: str, generations: list[int], cache: dict[str, Any])
         square = np.array([step.mean_square for step in chain])
         variance = np.array([step.within + step.between for step in chain])
         error = np.broadcast_to(parts(loop.first_model).mean - parts(loop.source).mean, square.shape)
-        status, claim = "recursion", "mixture.G3"
+        status, claim = "recursion", _entry(loop, counted=True)
     if name == "variance":
         return _means(variance.sum(-1), status, claim)
     if name == "mean_error_squared":
@@ -124,6 +124,15 @@ def _whole(loop: Loop, name: str, generations: list[int], cache: dict[str, Any])
     spread = square - error**2
     drop = (lambda y: y[..., 0]) if loop.source.is_scalar else (lambda y: y)
     return _means(drop(error), status, claim, drop(spread))
+
+
+def _entry(loop: Loop, counted: bool = False) -> str:
+    """The claim that says it."""
+    if counted:
+        return "mixture.G3b" if isinstance(loop.estimator, Unbiased) else "mixture.G3a"
+    if _is_em(loop):
+        return "mixture.G1b"
+    return {"fresh": "mixture.G1c", "accumulate": "mixture.G1d"}.get(loop.data.policy, "mixture.G1a")
 
 
 def _unlike_a_gaussian(loop: Loop) -> str | None:
@@ -253,9 +262,9 @@ def _limit(loop: Loop, name: str) -> Statistic:
             return unknown(size, "none", None, f"no limit at t = inf is known: {error.reason}")
     if name != "mean_error":
         part = "variance" if name == "variance" else "mean_square"
-        return _means(np.array([sum(getattr(fit, part) for fit in fits)], float), "exact", "mixture.G1")
+        return _means(np.array([sum(getattr(fit, part) for fit in fits)], float), "exact", _entry(loop))
     error = np.array([fit.mean for fit in fits], float)
     spread = np.array([fit.mean_square for fit in fits], float) - error**2
     if loop.source.is_scalar:
-        return _means(error, "exact", "mixture.G1", spread)
-    return _means(error[None], "exact", "mixture.G1", spread[None])
+        return _means(error, "exact", _entry(loop), spread)
+    return _means(error[None], "exact", _entry(loop), spread[None])

@@ -42,7 +42,8 @@ def nucleus_shares(shares: ArrayLike, kept: float) -> Vector:
     """Any shares under the same rule; equal shares in order."""
     p = np.asarray(shares, float)
     order = np.argsort(-p, kind="stable")
-    count = int(np.searchsorted(np.cumsum(p[order]), kept * p.sum())) + 1
+    rounding = len(p) * 2.0**-53  # of the running sum: what is reached exactly is reached
+    count = int(np.searchsorted(np.cumsum(p[order]), kept * p.sum() - rounding)) + 1
     result = np.zeros_like(p)
     result[order[:count]] = p[order[:count]]
     return result / result.sum()
@@ -146,19 +147,11 @@ def tempered_stationary_mean(n: float, source: float, temperature: float, real: 
     s, a, b = 1 / temperature - 1, 2 * n * real * source, 2 * n * real * (1 - source)
     level = min(0.0, 2 * n * s * math.log(2))
 
-    # x = y^{1/a} near 0 and its mirror image near 1 take the integrable ends away
-    def weight(x: float) -> float:
-        return math.exp(-2 * n * s * _entropy(x) + level)
-
     def part(power: int) -> float:
-        left = quad(
-            lambda y: weight(y ** (1 / a)) * (1 - y ** (1 / a)) ** (b - 1) * y ** (power / a) / a, 0, 0.5**a,
-            limit=500,
+        return quad(
+            lambda x: x**power * math.exp(-2 * n * s * _entropy(x) + level), 0, 1,
+            weight="alg", wvar=(a - 1, b - 1), limit=500, epsabs=0,
         )[0]  # fmt: skip
-        right = quad(
-            lambda y: weight(y ** (1 / b)) * (1 - y ** (1 / b)) ** (a - 1 + power) / b, 0, 0.5**b, limit=500
-        )[0]
-        return left + right
 
     return part(1) / part(0)
 

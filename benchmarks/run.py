@@ -13,10 +13,16 @@ from clock import cores, machine
 jax.config.update("jax_num_cpu_devices", cores())
 
 import accumulate  # noqa: E402
+import categorical  # noqa: E402
 import exact_engine  # noqa: E402
 import literal_engine  # noqa: E402
 
-BENCHMARKS = {"exact engine": exact_engine, "literal engine": literal_engine, "running sums": accumulate}
+BENCHMARKS = {
+    "exact engine": exact_engine,
+    "literal engine": literal_engine,
+    "running sums": accumulate,
+    "categories": categorical,
+}
 RESULTS = Path(__file__).parent / "results"
 
 

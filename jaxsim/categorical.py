@@ -13,7 +13,7 @@ from theory.loop import Loop, LoopError, sample_sizes
 from theory.observable import CATEGORIES, model_axis
 
 LARGEST_KEPT = 2**22  # points that a replicate of the literal engine may keep
-BLOCK_BYTES = 2**22  # what a block holds at once
+BLOCK_BYTES = 2**20  # what a block holds at once: little enough to stay in the cache
 
 
 def prepared(

@@ -77,5 +77,5 @@ def stepper(points: int) -> Callable:
 
 def look(name: str, fixed: Fixed, step: Step, state: Any) -> Any:
     """An observable of the shares of these points."""
-    counts = jnp.zeros(len(fixed.source)).at[state].add(1.0, mode="promise_in_bounds")
-    return observe(name, counts / len(state), fixed.source, fixed.turn.dtype)
+    counts = jnp.zeros(len(fixed.source), jnp.int32).at[state].add(1, mode="promise_in_bounds")
+    return observe(name, counts.astype(jnp.float64) / len(state), fixed.source, fixed.turn.dtype)

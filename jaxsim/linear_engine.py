@@ -3,7 +3,7 @@
 **literal** draws covariates and noise of every point and sums them. **exact** draws the sums themselves: G is
 Wishart with n degrees of freedom, A A^T with A lower triangular, A_jj^2 chi-square with n - j, j = 0, 1, ...
 (Bartlett 1933); given it sum x noise is A z times the noise's standard deviation, z standard normal, and the
-noise has v (|z|^2 + chi2_(n-d)) left for its square. Fewer than d points leave a trapezoidal A with n columns.
+noise has v (|z|^2 + chi2_(n-d)) left for its square. Fewer than d points leave A trapezoidal, n columns wide.
 """
 
 from typing import Any

@@ -89,6 +89,14 @@ def names(loop: Loop) -> tuple[str, ...]:
     return (*LINE, "between_models") if isinstance(loop.data, Peers) else LINE
 
 
+def default(loop: Loop) -> tuple[str, ...]:
+    """Those given unasked: in many dimensions not the costly ones."""
+    found, source = names(loop), loop.source
+    if source.is_scalar or source.dimension <= space.LARGEST_CHEAP:
+        return found
+    return tuple(name for name in found if name not in space.COSTLY)
+
+
 def unit(name: str, loop: Loop, generations: int) -> tuple[np.ndarray, float]:
     """(shift [1 + generation], factor): an observable is shift + factor * (what is observed)."""
     source: Any = loop.source

@@ -65,7 +65,7 @@ class Draw:
 
         def read(pair: Any, pools: Any) -> tuple[Any, Any, Any]:
             coins = self._coins(pair) if len(kinds) > 1 else None
-            noise = self._noise(pair)
+            noise = None if all(kind.selected for kind in kinds) else self._noise(pair)
             found, moved = [], []
             for place, (kind, law, pool) in enumerate(zip(kinds, laws, pools, strict=True)):
                 taken = (True, True) if coins is None else coins if place == 0 else tuple(~c for c in coins)

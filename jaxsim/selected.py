@@ -25,6 +25,6 @@ def prepared(loop: Loop, generations: int, engine: Any, precision: Any) -> tuple
     require_gaussian_numbers(loop)
     precision = precision or "float64"
     kernel, fixed, steps = recipe_setting.ready(loop, generations, engine, np.dtype(precision))
-    names = recipe_observe.names(loop)
     unit = partial(recipe_observe.unit, loop=loop, generations=generations)
-    return Setting(kernel, fixed, steps, names, names, unit), precision
+    default = recipe_observe.default(loop)
+    return Setting(kernel, fixed, steps, recipe_observe.names(loop), default, unit), precision

@@ -2,8 +2,8 @@
 
 In the model's standardised coordinates z, with a the unit vector along which a linear score grows:
 
-* **best fraction q, population**: the upper tail p of the score is q u, u uniform, and the score its quantile.
-  A linear score is a z, the rest of z is untouched; typicality is -|z|^2, its direction untouched.
+* **best fraction q, population**: the upper tail p of the score is q u, u uniform, and the score its
+  quantile. A linear score is a z, the rest of z is untouched; typicality is -|z|^2, its direction untouched.
 * **best n of m, pool**: the same with p the k-th smallest of m uniforms, one after another (Renyi 1953,
   doi:10.1007/BF02127580): 1 - p_k = (1 - p_{k-1}) u^(1 / (m - k + 1)).
 * **best of K**, **Bradley-Terry** among K: the candidates are drawn and one is chosen, in the second case
@@ -170,7 +170,8 @@ def chosen(rule: Rule, numbers: Numbers, law: Law, stream: Stream, tail: Array |
     """Two points that are kept, [2] or [2, d].
 
     Args:
-        rule, numbers: the rule.
+        rule: what is compiled of it.
+        numbers: its numbers.
         law: from `law_of`.
         stream: the pair's random numbers.
         tail: for a pool, the upper tail of each point's score, [2].
@@ -217,11 +218,9 @@ def _winner(rule: Rule, numbers: Numbers, law: Law, stream: Stream) -> Array:
         else:
             score = z * law.along if stream.dimension == 0 else z @ law.along
         if rule.name == "bradley-terry":
-            # |F^T u|, the standard deviation of the reward
-            seen = (
-                law.root if stream.dimension == 0 else jnp.sqrt(jnp.sum((numbers.direction @ law.root) ** 2))
+            score = numbers.strength * _spread(numbers, law) * score - jnp.log(
+                -jnp.log(stream.uniforms(number))
             )
-            score = numbers.strength * seen * score - jnp.log(-jnp.log(stream.uniforms(number)))
         return z, score
 
     def better(number: Any, best: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -230,6 +229,14 @@ def _winner(rule: Rule, numbers: Numbers, law: Law, stream: Stream) -> Array:
         return jnp.where(wins if z.ndim == 1 else wins[:, None], z, best[0]), jnp.maximum(score, best[1])
 
     return lax.fori_loop(1, rule.candidates, better, candidate(0))[0]
+
+
+def _spread(numbers: Numbers, law: Law) -> Array:
+    """The standard deviation of u x: |F^T u|."""
+    if law.mean.ndim == 0:
+        return law.root
+    seen = numbers.direction @ law.root
+    return jnp.sqrt(jnp.sum(seen * seen))
 
 
 def _within(numbers: Numbers, law: Law, share: Array) -> Array:

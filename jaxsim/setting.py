@@ -100,7 +100,8 @@ def prepared(
     precision = precision or "float64"
     kernel, fixed, steps = recipe_setting.ready(loop, generations, engine, np.dtype(precision))
     unit = partial(recipe_observe.unit, loop=loop, generations=generations)
-    return Setting(kernel, fixed, steps, LINE, LINE, unit), precision
+    default = recipe_observe.default(loop)
+    return Setting(kernel, fixed, steps, recipe_observe.names(loop), default, unit), precision
 
 
 def _engine_of(loop: Loop) -> Callable[..., tuple[Setting, Precision]] | None:

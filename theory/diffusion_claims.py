@@ -203,7 +203,7 @@ _GUIDANCE = (
         OWN + "; s = 1, u = 2: Bradley and Nakkiran, 2024, arXiv:2408.09000",
         _TWO_NORMALS + "reverse SDE from full noise; T steps of DDPM differ by order 1/T",
         "limit",
-        (_guided(200, "beta", 2.0, 16), _guided(200, "beta", 0.5, 16)),
+        (_guided(100, "beta", 2.0, 32), _guided(100, "beta", 0.5, 32)),
         expected.guided_by_diffusion,
         expected.step_error,
     ),
@@ -257,7 +257,7 @@ _GUIDANCE = (
 
 
 def _mistaken(constant: float, relative: float) -> Case:
-    return _case("score error", constant=constant, relative=relative, span=10.0, steps=200, draws=16)
+    return _case("score error", constant=constant, relative=relative, span=10.0, steps=100, draws=64)
 
 
 _REVERSE = "reverse SDE of N(0, 1) data from N(0, 1) over B = int beta dt; "
@@ -331,8 +331,8 @@ _BRIDGE = (
         OWN,
         "an affine score trained by least squares on noised copies of the training set",
         "limit",
-        (_bridge(5, 50, 20, 2),),
-        expected.bridged,
+        (_bridge(4, 40, 10, 2),),
+        expected.trained,
         expected.training_error,
     ),
     Claim(

@@ -96,6 +96,7 @@ def loops(case: Case) -> Array:
     found = laws(lambda s: mapped(case, s), get("variance"), get("n"), max(generations))
     listed = [found[g - 1] for g in generations]
     moments = np.stack([[law.variance, law.log_variance] for law in listed], axis=-1).swapaxes(0, 1)
+    moments[2:, 0] = np.nan  # heavy tails: the spread of S is confronted on the logarithm alone
     squares = mean_error_squared(found, get("n"))[generations - 1]
     return np.concatenate([_averaged(moments, get("copies")), without_moments(squares)[:, None]], axis=1)
 
@@ -251,6 +252,13 @@ def bridged(case: Case) -> Array:
     generated = float(law.weights @ made) / get("variance")
     q = expected_discrepancy(get("n"), generated, get("generated"), get("reference"))
     return np.array([[mean, variance, np.nan, np.nan], [q, np.nan, np.nan, np.nan]]).T
+
+
+def trained(case: Case) -> Array:
+    """The ratio of the same; nothing of Q, whose mean over few directions has too heavy a tail."""
+    found = bridged(case)
+    found[:, 1] = np.nan
+    return found
 
 
 def training_error(case: Case) -> Array:

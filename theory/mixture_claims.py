@@ -156,7 +156,7 @@ TOTAL = (
     ),
     *_claims(
         "G1b", WHOLE, "exact", REPLACE,
-        UNBIASED_SAMPLES + "; after any number of M-steps, full and tied covariances; diagonal ones coordinate"
+        UNBIASED_SAMPLES + "; any number of M-steps, full and tied covariances; diagonal ones coordinate"
         " by coordinate, spherical ones in the trace",
         Case(SOFT, (1, 5), engine=LITERAL),
         Case(Loop(PLANE, Replace(40), TIED), (1, 3), quick=False, engine=LITERAL),

@@ -205,25 +205,37 @@ def _hermite_means(x: Array) -> Array:
 def bridge(given: Parameters, seeds: int, seed: int) -> np.ndarray:
     """One generation, as a forecaster sees it: generated over trained variance, and Q: [replicate, 2].
 
-    `directions` alike are averaged over. With `noises` = 0 the score is that of the training set's moments,
-    else it is fitted by least squares to that many noised copies of the training set. `generated` and
+    `directions` alike are averaged over. The score is that of the training set's moments. `generated` and
     `reference` are the sizes of the sample and of the real set it is held against.
     """
     directions, scale = given["directions"], np.sqrt(given["variance"])
 
     def one(key: Any) -> Array:
-        drawing, fitting, sampling, referring = jax.random.split(key, 4)
+        drawing, sampling, referring = jax.random.split(key, 3)
         data = scale * jax.random.normal(drawing, (given["n"], directions))
-        denoise = exact(data.mean(0), data.var(0))
-        if given["noises"]:
-            schedule = levels(given["schedule"], given["steps"])
-            denoise = fitted(*fit_least_squares(fitting, data, schedule, given["noises"]))
-        x = _sampled(given, denoise, sampling, (given["generated"], directions))
+        x = _sampled(given, exact(data.mean(0), data.var(0)), sampling, (given["generated"], directions))
         real = scale * jax.random.normal(referring, (given["reference"], directions))
         gap = (x.mean(0) - real.mean(0)) ** 2 / given["variance"]
         return jnp.stack([(x.var(0, ddof=1) / data.var(0)).mean(), gap.mean()])
 
     return _measured("bridge", given, one, seeds, seed, block=64)
+
+
+def trained_bias(given: Parameters, seeds: int, seed: int) -> np.ndarray:
+    """Generated over trained variance of a score fitted by least squares: [replicate].
+
+    It is fitted to `noises` noised copies of every point of the training set at every level.
+    """
+    schedule = levels(given["schedule"], given["steps"])
+
+    def one(key: Any) -> Array:
+        drawing, fitting, sampling = jax.random.split(key, 3)
+        data = np.sqrt(given["variance"]) * jax.random.normal(drawing, (given["n"],))
+        denoise = fitted(*fit_least_squares(fitting, data, schedule, given["noises"]))
+        x = _sampled(given, denoise, sampling, (given["generated"],))
+        return x.var(ddof=1) / data.var()
+
+    return _measured("trained bias", given, one, seeds, seed, block=64)
 
 
 DIFFUSION_EXPERIMENTS = {
@@ -236,4 +248,5 @@ DIFFUSION_EXPERIMENTS = {
     "diffusion score error": score_error,
     "diffusion early stop": early_stop,
     "diffusion bridge": bridge,
+    "diffusion trained bias": trained_bias,
 }

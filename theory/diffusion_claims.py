@@ -303,12 +303,7 @@ _ERRORS = (
 )  # fmt: skip
 
 
-def _bridge(steps: int, n: int, noises: int, directions: int) -> Case:
-    return _case(
-        "bridge", schedule="cosine", steps=steps, sampler="ddim", variance=0.3, n=n, noises=noises,
-        directions=directions, generated=100, reference=100,
-    )  # fmt: skip
-
+_ONE_GENERATION = {"schedule": "cosine", "sampler": "ddim", "variance": 0.3, "generated": 100}
 
 _BRIDGE = (
     Claim(
@@ -320,7 +315,7 @@ _BRIDGE = (
         OWN,
         _SCORE + "one generation, seen by who knows the training set",
         "moments",
-        (_bridge(10, 50, 0, 16),),
+        (_case("bridge", steps=10, n=50, directions=16, reference=100, **_ONE_GENERATION),),
         expected.bridged,
     ),
     Claim(
@@ -331,7 +326,7 @@ _BRIDGE = (
         OWN,
         "an affine score trained by least squares on noised copies of the training set",
         "limit",
-        (_bridge(4, 40, 10, 2),),
+        (_case("trained bias", steps=4, n=40, noises=10, **_ONE_GENERATION),),
         expected.trained,
         expected.training_error,
     ),

@@ -237,34 +237,37 @@ def early_stops(case: Case) -> Array:
     return without_moments(np.array(modes))
 
 
-def bridged(case: Case) -> Array:
-    """Of `diffusion bridge`, the score being that of the training set's moments.
+def _bias_moments(case: Case) -> tuple[float, float]:
+    """Mean and variance of generated over trained variance.
 
-    The ratio given S is lambda(S) chi2_k / k, k = n_g - 1: its mean is E lambda(S), its variance
-    Var lambda(S) + 2 E lambda(S)^2 / k. Q has the mean of `theory.diffusion_forecast`.
+    Given S it is lambda(S) chi2_k / k, k = n_g - 1: mean E lambda, variance Var lambda + 2 E lambda^2 / k.
     """
     get = case.loop.get
     law = laws(lambda s: mapped(case, s), get("variance"), get("n"), 1)[0]
-    made = mapped(case, np.exp(law.nodes))
-    bias = made / np.exp(law.nodes)
-    mean, spread = law.central_moments(bias)[:2]
-    variance = (spread + 2 * (mean**2 + spread) / (get("generated") - 1)) / get("directions")
-    generated = float(law.weights @ made) / get("variance")
+    mean, spread = law.central_moments(mapped(case, np.exp(law.nodes)) / np.exp(law.nodes))[:2]
+    return mean, spread + 2 * (mean**2 + spread) / (get("generated") - 1)
+
+
+def bridged(case: Case) -> Array:
+    """Of `diffusion bridge`: the ratio of variances, and the Q of `theory.diffusion_forecast`."""
+    get = case.loop.get
+    mean, variance = _bias_moments(case)
+    law = laws(lambda s: mapped(case, s), get("variance"), get("n"), 1)[0]
+    generated = float(law.weights @ mapped(case, np.exp(law.nodes))) / get("variance")
     q = expected_discrepancy(get("n"), generated, get("generated"), get("reference"))
-    return np.array([[mean, variance, np.nan, np.nan], [q, np.nan, np.nan, np.nan]]).T
+    return np.array([[mean, variance / get("directions"), np.nan, np.nan], [q, np.nan, np.nan, np.nan]]).T
 
 
 def trained(case: Case) -> Array:
-    """The ratio of the same; nothing of Q, whose mean over few directions has too heavy a tail."""
-    found = bridged(case)
-    found[:, 1] = np.nan
-    return found
+    """Of `diffusion trained bias`: E lambda(S), as if training had no noise."""
+    mean, variance = _bias_moments(case)
+    return np.array([mean, variance, np.nan, np.nan])
 
 
 def training_error(case: Case) -> Array:
     """What least squares on finitely many noised copies may add: a share 1 / (n noises) in every step."""
     get = case.loop.get
-    return bridged(case)[0] * get("steps") / (get("n") * get("noises"))
+    return _bias_moments(case)[0] * get("steps") / (get("n") * get("noises"))
 
 
 def forecasted(case: Case) -> Array:

@@ -62,6 +62,7 @@ class Wanted:
         generations: where; empty for a first passage and for an experiment.
         keep: "summary", "replicates" or "passage".
         engine: which simulates a loop.
+        least: replicates at least, where the tail is not known.
     """
 
     loop: Loop | Experiment
@@ -69,6 +70,7 @@ class Wanted:
     generations: tuple[int, ...]
     keep: str
     engine: Literal["exact", "literal"] = "exact"
+    least: int = 0
 
 
 def affordable(work: int, wanted: Wanted, family: int) -> int:
@@ -93,7 +95,7 @@ class OfMoments:
     def plan(cls, claim: Claim, case: Case) -> OfMoments:
         """The confrontation of a claim about moments, or about the mean of a first passage."""
         keep = "passage" if claim.check == "passage" else "summary"
-        wanted = Wanted(case.loop, claim.observable, case.generations, keep, case.engine)
+        wanted = Wanted(case.loop, claim.observable, case.generations, keep, case.engine, case.least)
         if claim.expected is not None:
             moments = np.asarray(claim.expected(case), float)
         elif keep == "passage":
@@ -118,12 +120,12 @@ class OfMoments:
         asked = replicates_for(self.expected, RESOLUTION, family)
         for_mean, for_variance = (part[np.isfinite(part)] for part in asked)
         if not for_mean.size:  # of unknown shape: the sample's own will say whether they were enough
-            return int(replicates_needed(RESOLUTION, 1.0, family))
+            return max(int(replicates_needed(RESOLUTION, 1.0, family)), self.wanted.least)
         # a variance is worth the work that the same number of replicates would be on the line
         within = affordable(work // _numbers(self.wanted.loop) ** 2, self.wanted, family)
         for_variance = for_variance[for_variance <= within]
         most = max(for_mean.max(initial=2), for_variance.max(initial=2))
-        return int(min(most, affordable(work, self.wanted, family)))
+        return max(int(min(most, affordable(work, self.wanted, family))), self.wanted.least)
 
     def judge(self, measured: Any, family: int) -> Outcome:
         """Verdicts on means and variances together."""

@@ -40,12 +40,14 @@ class Case:
         generations: where it is measured; empty for a first passage and for an experiment.
         quick: whether `verify --quick` runs it.
         engine: which engine simulates the loop; truncated samples are always literal.
+        least: replicates at least, where theory does not know the tail that they are to meet.
     """
 
     loop: Any
     generations: tuple[int, ...] = ()
     quick: bool = True
     engine: Literal["exact", "literal"] = "exact"
+    least: int = 0
 
 
 @dataclass(frozen=True)

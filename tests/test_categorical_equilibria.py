@@ -1,4 +1,4 @@
-"""Equilibria, urns, sharpening and Zipf tails: closed forms against recursions, enumeration and quadrature."""
+"""Equilibria, urns, sharpening and Zipf tails: closed forms against recursion, enumeration, quadrature."""
 
 import itertools
 import math

@@ -28,6 +28,7 @@ from theory.categorical_sampler import Sampled, sampled
 from theory.discrete_source import Poisson
 from theory.estimator import MaximumLikelihood, Smoothed
 from theory.loop import Loop
+from theory.observable import model_axis, shape
 from theory.policy import Accumulate, AccumulateSubsample, Fixed, Fresh, Replace, Web
 from theory.provenance import second_moments
 from theory.recipe import recipe
@@ -64,7 +65,7 @@ def passage(loop: Loop, name: str) -> Statistic:
 
 
 def _statistic(loop: Loop, name: str, wanted: Sequence[float], highest: int) -> Statistic:
-    axes = (loop.source.categories,) if name == "extinct" else ()
+    axes = shape(loop, name)
     finite = [int(g) for g in wanted if g < math.inf]
     seen = sampled(loop)
     parts = [_answer(seen, name, finite, highest)] if finite else []
@@ -143,14 +144,18 @@ def second_moment_means(loop: Loop, name: str, finite: Sequence[int]) -> NDArray
 
     The indicator of a category has mean p and variance p (1 - p), so E (p_t - p)^2 and E p_t (1 - p_t) are
     linear in the source's variance, and with a start in its squared offset and its own variance.
+    [generation], and a model axis where the recipe reports several.
     """
     z, q = (np.array(part.shares, float) for part in (loop.source, loop.first_model))
     made = recipe(loop.data, started=loop.start is not None)
     last = max(finite)
 
+    models = model_axis(loop)
+
     def unit(**settings: object) -> NDArray[np.float64]:
         fits = second_moments(made, last, **settings)
-        return np.array([[fits[g - 1][0].mean_square, fits[g - 1][0].variance] for g in finite])
+        rows = [[(fit.mean_square, fit.variance) for fit in fits[g - 1]] for g in finite]
+        return np.array(rows)[:, 0] if models is None else np.array(rows)
 
     if loop.start is None:
         parts = [(unit(), z * (1 - z))]
@@ -161,9 +166,9 @@ def second_moment_means(loop: Loop, name: str, finite: Sequence[int]) -> NDArray
             (unit(variance=0, start=(0, 1)), q * (1 - q)),
         ]
     if name == "heterozygosity":
-        return sum(rows[:, 1] * scale.sum() for rows, scale in parts)
+        return sum(rows[..., 1] * scale.sum() for rows, scale in parts)
     weight = np.where(z > 0, 1 / np.where(z > 0, z, 1.0), 0.0) if name == "chi_squared" else np.ones_like(z)
-    return sum(rows[:, 0] * (weight * scale).sum() for rows, scale in parts)
+    return sum(rows[..., 0] * (weight * scale).sum() for rows, scale in parts)
 
 
 def _limit(seen: Sampled | str, name: str, highest: int) -> Answer:

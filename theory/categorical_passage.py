@@ -29,7 +29,7 @@ def passage_of(seen: Sampled, name: str) -> Statistic:
         return _never("pseudo-counts keep every category alive")
     first, never = _first_batch(loop)
     shares = [share for share in loop.first_model.shares if share > 0]
-    if name == "first_loss_time" and (first < len(loop.first_model.shares) or _lost_at_once(loop)):
+    if name == "first_loss_time" and (first < len(shares) or seen.cut):
         return Statistic(np.array(1.0), np.array(0.0), "exact", CLAIM)
     if never:
         return _never(never)
@@ -39,12 +39,6 @@ def passage_of(seen: Sampled, name: str) -> Statistic:
     if seen.response is not None:
         return _of_pair(seen, n)
     return _collapse(n, shares) if name == "collapse_time" else _first_loss(n, shares)
-
-
-def _lost_at_once(loop: Loop) -> bool:
-    """Whether model 0 lacks a category of the source."""
-    pairs = zip(loop.first_model.shares, loop.source.shares, strict=True)
-    return any(start == 0 < source for start, source in pairs)
 
 
 def _first_batch(loop: Loop) -> tuple[float, str | None]:

@@ -6,7 +6,6 @@ kept. With two categories every rule is a map of one share. Anything else is not
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -29,11 +28,13 @@ class Sampled(NamedTuple):
         loop: with neither; its start is what the first draw is made of.
         response: the map; None where there is none any more.
         biased_from: the first generation whose synthetic points it acts on.
+        cut: whether the first draw has lost categories already.
     """
 
     loop: Loop
     response: Response | None = None
     biased_from: int = 2
+    cut: bool = False
 
 
 def sampled(loop: Loop) -> Sampled | str:
@@ -55,8 +56,6 @@ def sampled(loop: Loop) -> Sampled | str:
             "for two categories this sampler or selection is solved under replace, accumulate, fresh and web"
         )
     response = _of_selection(rule) if sampler is None else _of_sampler(sampler)
-    if isinstance(response, str):
-        return response
     return Sampled(plain, response, 1 if early else 2)
 
 
@@ -78,7 +77,8 @@ def _cut(loop: Loop, kept: int, early: bool) -> Sampled | str:
     if not isinstance(loop.data, Replace | Accumulate) or not isinstance(loop.estimator, MaximumLikelihood):
         return "top-k is solved where no real points come in later: under replace and accumulate"
     shares = sharpening.top_shares(loop.first_model.shares, kept)
-    return Sampled(loop.with_(start=Categorical(tuple(float(share) for share in shares))))
+    lost = np.count_nonzero(shares) < np.count_nonzero(loop.first_model.shares)
+    return Sampled(loop.with_(start=Categorical(tuple(float(share) for share in shares))), cut=bool(lost))
 
 
 def _draws(loop: Loop, part: Any) -> bool:
@@ -90,15 +90,15 @@ def _draws(loop: Loop, part: Any) -> bool:
     return plain or whole or isinstance(loop.data, Replace | Accumulate)
 
 
-def _of_sampler(sampler: Sampler) -> Response | str:
+def _of_sampler(sampler: Sampler) -> Response:
     if sampler.temperature is not None:
         return partial(sharpening.tempered, temperature=sampler.temperature)
     if sampler.nucleus is not None and sampler.nucleus > 0.5:
         return partial(sharpening.nucleus, kept=sampler.nucleus)
-    return "where one of two categories is always cut, ties decide: no closed form"
+    return sharpening.likelier
 
 
-def _of_selection(rule: Any) -> Response | str:
+def _of_selection(rule: Any) -> Response:
     first, second = rule.direction
     gap = first - second
     if gap == 0:
@@ -106,7 +106,7 @@ def _of_selection(rule: Any) -> Response | str:
     if isinstance(rule, BestOf):
         return _towards(partial(sharpening.best_of, candidates=rule.candidates), gap)
     assert isinstance(rule, BradleyTerry)
-    return partial(sharpening.curated, candidates=rule.candidates, gap=math.fabs(rule.strength) * gap)
+    return partial(sharpening.curated, candidates=rule.candidates, gap=rule.strength * gap)
 
 
 def _towards(better: Callable[[np.ndarray], np.ndarray], gap: float) -> Response:

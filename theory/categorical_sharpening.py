@@ -35,7 +35,13 @@ def tempered_shares(shares: ArrayLike, temperature: float, generations: int) -> 
 def nucleus(share: ArrayLike, kept: float) -> Vector:
     """The first of two categories where the most probable are kept, as few as make up P > 1/2 together."""
     x = np.asarray(share, float)
-    return np.where(x >= kept, 1.0, np.where(1 - x >= kept, 0.0, x))
+    reached = kept - 2.0**-51  # a share that misses the probability by its rounding has reached it
+    return np.where(x >= reached, 1.0, np.where(1 - x >= reached, 0.0, x))
+
+
+def likelier(share: ArrayLike) -> Vector:
+    """The first of two categories where the more probable one alone is kept; the first, of equal ones."""
+    return np.where(np.asarray(share, float) >= 0.5, 1.0, 0.0)
 
 
 def nucleus_shares(shares: ArrayLike, kept: float) -> Vector:

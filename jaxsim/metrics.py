@@ -6,6 +6,7 @@ values on Gaussians are in `theory.metrics`; nothing is shared with it but the d
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -220,7 +221,7 @@ def alpha_precision(
     if not 0 < alpha <= 1:
         raise ValueError(f"alpha is {alpha}: a share is above 0 and at most 1")
     middle = real.mean(0) if centre is None else centre
-    inner = -int(-alpha * len(real) // 1)
+    inner = math.ceil(alpha * len(real) * (1 - 1e-12))  # a whole number but for rounding stays one
     radius = jnp.sort(_squared_distances(middle, real))[inner - 1]
     return _share(_squared_distances(middle, fake) <= radius, real.dtype)
 

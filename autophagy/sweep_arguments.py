@@ -17,9 +17,10 @@ Runs every point of a grid of loops, unit by unit, into a zarr store that is rea
 interrupted, the same command goes on where it stopped; any number of processes may share one store."""
 KEYS = """\
 keys of [sweep]: seeds, generations ("1:200", 50 or [1, 10]); optional: observables, seed (0), engine
-("exact"), keep ("summary", or "replicates" as well), histogram = {variance = [0, 0.5, 1]}; and axes, each a
-list, {linear = [a, b, k]} or {log = [a, b, k], whole = true}: "data.n" = [10, 100]; a [[sweep.zip]] table
-for those that move together. See docs/sweeps.md.
+("exact", "literal" or "auto"), keep ("summary", or "replicates" as well), max_generations (10^6, of a first
+passage), histogram = {variance = [0, 0.5, 1]}; and axes, each a list, {linear = [a, b, k]} or
+{log = [a, b, k], whole = true}: "data.n" = [10, 100]; a [[sweep.zip]] table for those that move together.
+See docs/sweeps.md.
 
 autophagy sweep status STORE            how far it is
 autophagy sweep merge A B ... -o STORE  stores of shards put together
@@ -51,7 +52,7 @@ def add_parsers(commands: Any) -> None:
     command.add_argument("-t", dest="generations", metavar="GENERATIONS", help="instead of the file's")
     command.add_argument("--seeds", type=count, help="instead of the file's")
     command.add_argument("--seed", type=seed, help="instead of the file's")
-    command.add_argument("--engine", choices=("exact", "literal"), help="instead of the file's")
+    command.add_argument("--engine", choices=("exact", "literal", "auto"), help="instead of the file's")
     command.add_argument("--observable", nargs="+", metavar="NAME", help="instead of the file's")
     command.add_argument("--resume", action=argparse.BooleanOptionalAction, default=None,
                          help="go on with the same sweep's store (default), or refuse one")  # fmt: skip

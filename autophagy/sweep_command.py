@@ -165,28 +165,35 @@ def rows(store: Store, points: int = 64) -> Iterator[pd.DataFrame]:
     """Tidy rows, some points at a time: axes, observable, generation, trailing axes, then the statistics."""
     import pandas as pd
 
-    from jaxsim.gather import point_dataset, statistics, written_sweep
+    from jaxsim.gather import passages, point_dataset, statistics, written_sweep
     from jaxsim.summary import STATISTICS
-    from theory.observable import named_axes
 
     plan = written_sweep(store)
     labels = [(key, axis.labels(key), k) for k, axis in enumerate(plan.axes) for key in axis.keys]
-    trailing: dict[str, None] = {}
-    frames: list[pd.DataFrame] = []
-    axes = [key for key, _, _ in labels]
+    timed = passages(store)
+    counted = dict.fromkeys(axis for _, _, axes in store.attributes["elements"] for axis in axes)
+    counted = ["generation", *counted, *(["censored"] if timed else [])]
+    columns = [*(key for key, _, _ in labels), "observable", *counted, *STATISTICS]
     done = store.done().any(axis=1).tolist()
-    for name, shape in store.attributes["elements"]:
-        trailing |= dict.fromkeys(named_axes(name, len(shape)))
-    columns = [*axes, "observable", "generation", *trailing, *STATISTICS]
-    for point, values in statistics(store):
-        if done[point]:
-            place = plan.index(point)
-            for name, variable in point_dataset(store, plan, point, values).data_vars.items():
+    measured = statistics(store) if store.layout.elements else ((k, None) for k in range(len(plan)))
+
+    def tidy(frame: pd.DataFrame, point: int, name: str) -> pd.DataFrame:
+        place = plan.index(point)
+        frame = frame.assign(observable=name, **{key: values[place[k]] for key, values, k in labels})
+        # whole numbers, some of them missing
+        return frame.reindex(columns=columns).astype(dict.fromkeys(counted, "Int64"))
+
+    frames: list[pd.DataFrame] = []
+    for point, values in measured:
+        if not done[point]:
+            continue
+        if values is not None:
+            for name, variable in point_dataset(store, plan, values).data_vars.items():
                 frame = variable.to_dataset(dim="statistic").to_dataframe().reset_index()
-                frame["observable"] = name
-                for key, values_of_key, k in labels:
-                    frame[key] = values_of_key[place[k]]
-                frames.append(frame.reindex(columns=columns))
+                frames.append(tidy(frame, point, str(name)))
+        for name, found, censored in timed:
+            row = dict(zip(STATISTICS, found[point], strict=True)) | {"censored": censored[point]}
+            frames.append(tidy(pd.DataFrame([row]), point, name))
         if len(frames) >= points:
             yield pd.concat(frames, ignore_index=True)
             frames = []

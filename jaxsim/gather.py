@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from jaxsim.store import MOMENTS, Store, open_store
+from jaxsim import passage
+from jaxsim.store import MOMENTS, Store, StoreError, is_unwritten, open_store
 from jaxsim.summary import STATISTICS, Summary, Tally
-from theory.observable import named_axes
+from theory.observable import numbered
 from theory.sweep import Sweep
 from theory.sweep_file import from_mapping
 
@@ -19,68 +20,109 @@ SLAB_BYTES = 2**26  # read at once
 def read(place: str) -> xr.Dataset:
     """Everything done so far: dimensions (axis, ..., statistic, generation, ...), NaN with count 0 elsewhere.
 
-    A point that is complete has the bits of `jaxsim.simulate.simulate` with the same loop, seed and seeds.
+    A point that is complete has the bits of `jaxsim.simulate.simulate` with the same loop, seed and seeds. A
+    first passage has no generation, and beside it stands how many replicates were censored.
 
     Raises:
-        StoreError: if there is no sweep, or a chunk is damaged.
+        StoreError: if there is no sweep, or a chunk is damaged or lost.
     """
     store = open_store(place)
     plan = written_sweep(store)
-    values = np.empty((len(plan), len(STATISTICS), store.layout.generations, store.layout.elements))
-    for point, rows in statistics(store):
-        values[point] = rows
     data: dict[str, Any] = {}
-    for name, shape, piece in _split(store, values):
-        trailing = named_axes(name, len(shape))
-        dimensions = (*_axis_names(plan), "statistic", "generation", *trailing)
-        data[name] = (dimensions, piece.reshape(*plan.shape, *piece.shape[1:]))
-    coordinates = {**_coordinates(plan), "statistic": list(STATISTICS), "generation": list(plan.generations)}
+    coordinates = {**_coordinates(store, plan), "statistic": list(STATISTICS)}
+    if store.layout.elements:
+        values = np.empty((len(plan), len(STATISTICS), store.layout.generations, store.layout.elements))
+        for point, rows in statistics(store):
+            values[point] = rows
+        for name, axes, piece in _split(store, values):
+            dimensions = (*_axis_names(plan), "statistic", "generation", *axes)
+            data[name] = (dimensions, piece.reshape(*plan.shape, *piece.shape[1:]))
+        coordinates["generation"] = list(plan.generations)
+    for name, found, censored in passages(store):
+        data[name] = ((*_axis_names(plan), "statistic"), found.reshape(*plan.shape, -1))
+        data[f"{name}_censored"] = (_axis_names(plan), censored.reshape(plan.shape))
     if store.layout.bins:
         more, edges = _histograms(store, plan)
         data, coordinates = data | more, coordinates | edges
-    return xr.Dataset(data, coordinates, _attributes(store))
+    return numbered(xr.Dataset(data, coordinates, _attributes(store)))
 
 
 def replicates(place: str) -> xr.Dataset:
     """Every replicate of a sweep that keeps them: (axis, ..., replicate, generation, ...), NaN if not done.
 
+    A first passage is its time, 0 where it was given up.
+
     Raises:
-        StoreError: if the store does not keep them.
+        StoreError: if the store does not keep them, or a chunk is damaged.
     """
     store = open_store(place)
     plan = written_sweep(store)
-    store.require("replicates")
+    if not store.layout.replicates:
+        raise StoreError(place, "it keeps no replicates")
     done = np.repeat(store.done(), store.layout.counts(), axis=1)
-    values = np.stack([store.read("replicates", point) for point in range(len(plan))])
-    values[~done] = np.nan
-    data = {}
-    for name, shape, piece in _split(store, values):
-        trailing = named_axes(name, len(shape))
-        dimensions = (*_axis_names(plan), "replicate", "generation", *trailing)
-        data[name] = (dimensions, piece.reshape(*plan.shape, *piece.shape[1:]))
-    coordinates = {**_coordinates(plan), "generation": list(plan.generations)}
-    return xr.Dataset(data, coordinates, _attributes(store))
+
+    def every(array: str) -> np.ndarray:
+        values = np.stack([store.read(array, point) for point in range(len(plan))]).astype(float)
+        values[~done] = np.nan
+        return values
+
+    data: dict[str, Any] = {}
+    coordinates = _coordinates(store, plan)
+    if store.layout.elements:
+        for name, axes, piece in _split(store, every("replicates")):
+            dimensions = (*_axis_names(plan), "replicate", "generation", *axes)
+            data[name] = (dimensions, piece.reshape(*plan.shape, *piece.shape[1:]))
+        coordinates["generation"] = list(plan.generations)
+    if store.layout.passages:
+        times = np.moveaxis(every("times"), -1, 0)
+        for name, values in zip(store.attributes["passages"], times, strict=True):
+            data[name] = ((*_axis_names(plan), "replicate"), values.reshape(*plan.shape, -1))
+    return numbered(xr.Dataset(data, coordinates, _attributes(store)))
 
 
-def point_dataset(store: Store, plan: Sweep, point: int, rows: np.ndarray) -> xr.Dataset:
+def point_dataset(store: Store, plan: Sweep, rows: np.ndarray) -> xr.Dataset:
     """One point's statistics [statistic, generation, element] as `jaxsim.simulate.simulate` gives them."""
     data = {}
-    for name, shape, piece in _split(store, rows):
+    for name, axes, piece in _split(store, rows):
         if not np.isnan(piece).all():
-            data[name] = (("statistic", "generation", *named_axes(name, len(shape))), piece)
-    return xr.Dataset(data, {"statistic": list(STATISTICS), "generation": list(plan.generations)})
+            data[name] = (("statistic", "generation", *axes), piece)
+    return numbered(xr.Dataset(data, {"statistic": list(STATISTICS), "generation": list(plan.generations)}))
 
 
 def statistics(store: Store) -> Iterator[tuple[int, np.ndarray]]:
     """Point by point, its statistics so far [statistic, generation, element]."""
-    done, counts = store.done(), store.layout.counts()
-    shape = (store.layout.units, len(MOMENTS), store.layout.generations, store.layout.elements)
-    slab = max(1, SLAB_BYTES // (8 * int(np.prod(shape))))
-    for begin in range(0, store.layout.points, slab):
-        points = slice(begin, min(begin + slab, store.layout.points))
-        block = store.read("moments", points) if done[points].any() else np.empty((slab, *shape))
-        for point, units in zip(range(points.start, points.stop), block, strict=False):
-            yield point, _statistics(units, done[point], counts)
+    shape = (len(MOMENTS), store.layout.generations, store.layout.elements)
+    counts = store.layout.counts()
+    for point, done, units in _by_point(store, "moments", shape):
+        total = Tally()
+        absent = np.ones(shape[1:], bool)
+        for unit in np.flatnonzero(done):
+            absent = np.isnan(units[unit][0])
+            total.add(Summary(np.full(absent.shape, float(counts[unit])), *units[unit]))
+        found = total.sum().statistics() if done.any() else _nothing(absent.shape)
+        found[:, absent & done.any()] = np.nan
+        yield point, found
+
+
+def passages(store: Store) -> list[tuple[str, np.ndarray, np.ndarray]]:
+    """Each first passage so far: its name, [point, statistic], and how many were censored [point]."""
+    names = store.attributes["passages"]
+    if not names:
+        return []
+    counts = store.layout.counts()
+    found = np.empty((len(names), store.layout.points, len(STATISTICS)))
+    censored = np.zeros((len(names), store.layout.points), np.int64)
+    for point, done, units in _by_point(store, "passages", (1 + len(MOMENTS), len(names))):
+        total = Tally()
+        for unit in np.flatnonzero(done):
+            total.add(Summary(*units[unit]))
+        if not done.any():
+            found[:, point] = _nothing((len(names),)).T
+            continue
+        summed = total.sum()
+        censored[:, point] = counts[done].sum() - summed.count.astype(np.int64)
+        found[:, point] = passage.statistics(summed, censored[:, point]).T
+    return list(zip(names, found, censored, strict=True))
 
 
 def written_sweep(store: Store) -> Sweep:
@@ -88,50 +130,53 @@ def written_sweep(store: Store) -> Sweep:
     return from_mapping(store.attributes["sweep"])
 
 
-def _statistics(units: np.ndarray, done: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """The done units of a point added in order: [unit, moment, generation, element] to statistics."""
-    total = Tally()
-    absent = np.ones(units.shape[2:], bool)
-    for unit in np.flatnonzero(done):
-        moments = units[unit]
-        absent = np.isnan(moments[0])
-        total.add(Summary(np.full(absent.shape, float(counts[unit])), *moments))
-    if not done.any():
-        found = np.full((len(STATISTICS), *absent.shape), np.nan)
-        found[0] = 0
-        return found
-    found = total.sum().statistics()
-    found[:, absent] = np.nan
+def _by_point(
+    store: Store, name: str, shape: tuple[int, ...]
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Point by point: which units are done, and an array's part [unit, ...], some points read at once."""
+    done = store.done()
+    slab = max(1, SLAB_BYTES // (8 * store.layout.units * int(np.prod(shape))))
+    for begin in range(0, store.layout.points, slab):
+        points = slice(begin, min(begin + slab, store.layout.points))
+        units = (slab, store.layout.units, *shape)
+        block = store.read(name, points) if done[points].any() else np.empty(units)
+        for point, values in zip(range(points.start, points.stop), block, strict=False):
+            for unit in np.flatnonzero(done[point]):
+                if is_unwritten(values[unit]):
+                    raise StoreError(store.place, f"{name} of point {point}, unit {unit} are lost")
+            yield point, done[point], values
+
+
+def _nothing(shape: tuple[int, ...]) -> np.ndarray:
+    """The statistics of no replicates."""
+    found = np.full((len(STATISTICS), *shape), np.nan)
+    found[0] = 0
     return found
 
 
-def _split(store: Store, values: np.ndarray) -> Iterator[tuple[str, tuple[int, ...], np.ndarray]]:
-    """(observable, its shape, its part) of rows of elements [..., element]."""
+def _split(store: Store, values: np.ndarray) -> Iterator[tuple[str, tuple[str, ...], np.ndarray]]:
+    """(observable, the names of its axes, its part) of rows of elements [..., element]."""
     begin = 0
-    for name, shape in store.attributes["elements"]:
+    for name, shape, axes in store.attributes["elements"]:
         size = int(np.prod(shape))
-        yield name, tuple(shape), values[..., begin : begin + size].reshape(*values.shape[:-1], *shape)
+        yield name, tuple(axes), values[..., begin : begin + size].reshape(*values.shape[:-1], *shape)
         begin += size
 
 
 def _histograms(store: Store, plan: Sweep) -> tuple[dict[str, Any], dict[str, Any]]:
     """Counts (axis, ..., generation, ..., bin) of each observable, and where its bins begin."""
-    done = store.done()
     counts = np.zeros((len(plan), store.layout.generations, store.layout.bins), np.int64)
-    for point in range(len(plan)):
-        if done[point].any():
-            counts[point] = store.read("histogram", point)[done[point]].sum(0)
-    shapes = {name: tuple(shape) for name, shape in store.attributes["elements"]}
+    for point, done, units in _by_point(store, "histogram", counts.shape[1:]):
+        counts[point] = units[done].sum(0)
     edges = dict(plan.histograms)
     data, coordinates, begin = {}, {}, 0
-    for name, shape in shapes.items():
+    for name, shape, axes in store.attributes["elements"]:
         if name not in edges:
             continue
         bins = len(edges[name]) + 1
         size = int(np.prod(shape)) * bins
         piece = counts[..., begin : begin + size].reshape(*plan.shape, store.layout.generations, *shape, bins)
-        trailing = named_axes(name, len(shape))
-        data[f"{name}_histogram"] = ((*_axis_names(plan), "generation", *trailing, f"{name}_bin"), piece)
+        data[f"{name}_histogram"] = ((*_axis_names(plan), "generation", *axes, f"{name}_bin"), piece)
         coordinates[f"{name}_bin"] = [-np.inf, *edges[name]]
         begin += size
     return data, coordinates
@@ -141,9 +186,14 @@ def _axis_names(plan: Sweep) -> tuple[str, ...]:
     return tuple(axis.name for axis in plan.axes)
 
 
-def _coordinates(plan: Sweep) -> dict[str, Any]:
-    """Each axis's values, and beside them those of the keys that move with it."""
-    return {key: (axis.name, axis.labels(key)) for axis in plan.axes for key in axis.keys}
+def _coordinates(store: Store, plan: Sweep) -> dict[str, Any]:
+    """Each axis's values, those of the keys that move with it, and each point's engine if that was chosen."""
+    found: dict[str, Any] = {key: (axis.name, axis.labels(key)) for axis in plan.axes for key in axis.keys}
+    if plan.engine == "auto":
+        engines = np.full(len(plan), "exact", "<U7")
+        engines[store.attributes["literal"]] = "literal"
+        found["engine"] = (_axis_names(plan), engines.reshape(plan.shape))
+    return found
 
 
 def _attributes(store: Store) -> dict[str, Any]:
@@ -157,4 +207,4 @@ def _attributes(store: Store) -> dict[str, Any]:
         "engine": asked["engine"],
         "versions": json.dumps(held["versions"]),
         "commit": held["commit"] or "",
-    }
+    } | ({"max_generations": asked["max_generations"]} if held["passages"] else {})

@@ -1,6 +1,6 @@
 """First passages: the generation at which each replicate first does something, run until all have done it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -23,9 +23,10 @@ from jaxsim.setting import (
     provenance,
     require_sound,
 )
-from theory.loop import Loop, LoopError, Replace
+from jaxsim.summary import Summary, Tally
+from theory.loop import Loop, LoopError, Replace, require_numbers
 from theory.loop_file import loop_hash
-from theory.observable import PASSAGES
+from theory.observable import passages
 
 HALF = -np.log(2.0)
 STRETCH = 1024  # generations between two looks at who is still under way
@@ -66,51 +67,63 @@ def first_passage(
     Raises:
         LoopError: for a request or a loop that cannot be served, in one sentence.
     """
-    if observable not in PASSAGES:
-        raise LoopError("observables", observable, f"first passages are: {', '.join(PASSAGES)}")
     require_sound(seeds, seed, engine, "summary", precision)
     if isinstance(max_generations, bool) or not isinstance(max_generations, int) or max_generations < 1:
         raise LoopError("max_generations", max_generations, "a whole number of at least 1 is needed")
-    require_gaussian_numbers(loop)
-    if not isinstance(loop.data, Replace):
-        raise LoopError("data.policy", loop.data.policy, "first passages are simulated under replace alone")
-    source, _ = gaussians(loop)
-    if not source.is_scalar:
-        raise LoopError("source.mean", source.mean, "a first passage is for a source on the line")
     devices = chosen_devices(devices)
-    walk = _Walk(loop, engine, seed, max_generations, precision, devices)
-    total, censored = summary.of(np.zeros(0)), 0
-    for begin in range(0, seeds, BATCH * len(devices) * walk.block):
-        count = min(seeds - begin, BATCH * len(devices) * walk.block)
-        times = walk(begin, count)
+    walk = Walk(loop, observable, engine, seed, max_generations, precision)
+    total, censored, stretch = Tally(), 0, BATCH * len(devices) * walk.block
+    for begin in range(0, seeds, stretch):
+        times = walk(begin, min(seeds - begin, stretch), devices)
         censored += int((times == 0).sum())
-        total = total + summary.of(times[times > 0].astype(float))
+        for part in in_blocks(times, walk.block):
+            total.add(part)
         if progress is not None:
-            progress(begin + count, seeds)
-    statistics = total.statistics()
-    if censored:
-        statistics[1:] = np.nan
-        statistics[0] = seeds
+            progress(begin + len(times), seeds)
     return xr.Dataset(
-        {observable: ("statistic", statistics, {"censored": censored})},
+        {observable: ("statistic", statistics(total.sum(), censored), {"censored": censored})},
         {"statistic": list(summary.STATISTICS)},
         provenance(loop, seeds, seed, engine, walk.precision, devices) | {"max_generations": max_generations},
     )
 
 
-class _Walk:
-    """A loop made ready for stretches of generations; called with a range of replicates."""
+def in_blocks(times: np.ndarray, block: int) -> Iterator[Summary]:
+    """The summary of each block's times, the censored left out; added by `jaxsim.summary.Tally` in order."""
+    for begin in range(0, len(times), block):
+        part = times[begin : begin + block]
+        yield summary.of(part[part > 0].astype(float))
+
+
+def statistics(total: Summary, censored: int | np.ndarray) -> np.ndarray:
+    """The rows of `jaxsim.summary.STATISTICS`; with any replicate censored all but the count are nan."""
+    found = total.statistics()
+    found[0] += censored
+    found[1:] = np.where(np.asarray(censored) > 0, np.nan, found[1:])
+    return found
+
+
+class Walk:
+    """A loop made ready for stretches of generations; called with a range of replicates.
+
+    Raises:
+        LoopError: for a passage that does not exist, or is not simulated.
+    """
 
     def __init__(
         self,
         loop: Loop,
+        observable: str,
         engine: Engine,
         seed: int,
         limit: int,
-        precision: Precision | None,
-        devices: tuple[jax.Device, ...],
+        precision: Precision | None = None,
     ):
-        self.loop, self.engine, self.limit, self.devices = loop, engine, limit, devices
+        require_numbers(loop)
+        if observable not in passages(loop):
+            known = ", ".join(passages(loop)) or "none"
+            raise LoopError("observables", observable, f"first passages here: {known}")
+        _require_served(loop)
+        self.loop, self.engine, self.limit = loop, engine, limit
         self.precision = precision or chosen_precision(loop, schedule(loop, 1), engine)
         self.key = stream_key(seed, loop_hash(loop), engine)
         self.stretches: dict[int, tuple[blocks.Kernel, Any, Any, int]] = {}
@@ -131,10 +144,10 @@ class _Walk:
             self.stretches[done] = (setting.kernel, setting.fixed, steps, end - done)
         return self.stretches[done]
 
-    def __call__(self, begin: int, count: int) -> np.ndarray:
+    def __call__(self, begin: int, count: int, devices: tuple[jax.Device, ...]) -> np.ndarray:
         """Passage times of replicates begin, ..., begin + count - 1; 0 for the censored."""
-        share = -(-count // (self.block * len(self.devices)))
-        numbers = begin // self.block + np.arange(share * len(self.devices))
+        share = -(-count // (self.block * len(devices)))
+        numbers = begin // self.block + np.arange(share * len(devices))
         times = np.zeros((len(numbers), self.block), np.int32)
         times.reshape(-1)[count:] = -1  # none of the replicates asked for
         kernel, fixed, _, _ = self.stretch(0)
@@ -145,11 +158,18 @@ class _Walk:
             while done < self.limit and bool(np.any(np.asarray(times) == 0)):
                 kernel, fixed, steps, length = self.stretch(done)
                 arguments = (fixed, steps, self.key, np.int32(done), np.int32(length))
-                state, times = _program(kernel, self.devices)(
-                    arguments, numbers.astype(np.uint32), state, times
-                )
+                state, times = _program(kernel, devices)(arguments, numbers.astype(np.uint32), state, times)
                 done += length
         return np.asarray(times).reshape(-1)[:count]
+
+
+def _require_served(loop: Loop) -> None:
+    require_gaussian_numbers(loop)
+    if not isinstance(loop.data, Replace):
+        raise LoopError("data.policy", loop.data.policy, "first passages are simulated under replace alone")
+    source, _ = gaussians(loop)
+    if not source.is_scalar:
+        raise LoopError("source.mean", source.mean, "a first passage is for a source on the line")
 
 
 @lru_cache(maxsize=16)

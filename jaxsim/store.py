@@ -3,6 +3,8 @@
     moments     [point, unit, moment, generation, element]  mean, sums of powers 2, 3, 4 of deviations from it
     histogram   [point, unit, generation, bin]              counts, where asked for
     replicates  [point, replicate, generation, element]     values, where asked for
+    passages    [point, unit, part, passage]                replicates that passed, and their times' moments
+    times       [point, replicate, passage]                 when each passed, 0: censored; where asked for
     done        [point, unit]                               1 once the unit's data are on the disk
 
 Units never share a chunk and nothing is ever appended, so any number of processes write one store at once,
@@ -28,8 +30,11 @@ from jaxsim.durable import DurableStore, draft_folder, flush, remove_leftovers
 from theory.loop import LoopError
 
 FORMAT = "autophagy sweep"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MOMENTS = ("mean", "second", "third", "fourth")
+PARTS = ("passed", *MOMENTS)
+HELD = ("format", "format_version", "layout", "hash", "versions", "commit")
+UNWRITTEN = {"float64": np.nan, "int64": -1, "uint8": 0}
 SEPARATOR: dict[str, Any] = {"name": "default", "separator": "."}
 
 
@@ -51,6 +56,7 @@ class Layout(NamedTuple):
         generations: measured.
         elements: numbers measured at a generation of a replicate.
         bins: counted at a generation, 0 without histograms.
+        passages: first passages.
         replicates: whether every replicate's values are kept.
     """
 
@@ -60,6 +66,7 @@ class Layout(NamedTuple):
     generations: int
     elements: int
     bins: int
+    passages: int
     replicates: bool
 
     @property
@@ -96,6 +103,10 @@ class Store:
     def folder(self) -> Path | None:
         """The folder of a local store."""
         return self._group.store.root if isinstance(self._group.store, DurableStore) else None
+
+    def description(self) -> dict[str, Any]:
+        """What the root says of the sweep: the attributes that `create` was given."""
+        return {key: value for key, value in self.attributes.items() if key not in HELD}
 
     def done(self) -> np.ndarray:
         """Which units are done [point, unit]."""
@@ -148,8 +159,9 @@ class Store:
             StoreError: if a chunk of it is damaged or lost.
         """
         found = {name: self.read(name, point, unit) for name in self._arrays if name != "done"}
-        if np.isnan(found["moments"]).all():
-            raise StoreError(self.place, f"moments of point {point}, unit {unit} are lost")
+        for name, values in found.items():
+            if is_unwritten(values):
+                raise StoreError(self.place, f"{name} of point {point}, unit {unit} are lost")
         return found
 
     def forget(self, point: int, unit: int) -> None:
@@ -172,9 +184,15 @@ class Store:
             self._group.update_attributes({"versions": self.attributes["versions"]})
 
     def _region(self, name: str, point: int | slice, unit: int | slice) -> tuple[Any, ...]:
-        if name == "replicates" and not isinstance(unit, slice):
-            return (point, slice(*self.layout.span(unit)))
-        return (point, unit) if name != "replicates" else (point,)
+        if name not in ("replicates", "times"):
+            return (point, unit)
+        return (point,) if isinstance(unit, slice) else (point, slice(*self.layout.span(unit)))
+
+
+def is_unwritten(values: np.ndarray) -> bool:
+    """Whether nothing but the filling of an array is there."""
+    filling = UNWRITTEN[values.dtype.name]
+    return bool((np.isnan(values) if values.dtype.kind == "f" else values == filling).all())
 
 
 def create(place: str, layout: Layout, attributes: dict[str, Any]) -> Store:
@@ -266,35 +284,28 @@ def _create_remote(place: str, layout: Layout, attributes: dict[str, Any]) -> St
 
 def _lay_out(backend: Any, layout: Layout, attributes: dict[str, Any]) -> None:
     """Write the metadata of every array, then that of the root."""
-    points, units, generations = layout.points, layout.units, layout.generations
-    shapes: dict[str, tuple[tuple[str, ...], tuple[int, ...], tuple[int, ...], str]] = {
-        "moments": (
-            ("point", "unit", "moment", "generation", "element"),
-            (points, units, len(MOMENTS), generations, layout.elements),
-            (1, 1, len(MOMENTS), generations, layout.elements),
-            "float64",
-        ),
-        "done": (("point", "unit"), (points, units), (1, 1), "uint8"),
+    by_unit = {"point": (layout.points, 1), "unit": (layout.units, 1)}
+    by_replicate = {"point": by_unit["point"], "replicate": (layout.seeds, min(layout.unit, layout.seeds))}
+    measured = {"generation": (layout.generations,) * 2, "element": (layout.elements,) * 2}
+    passages = {"passage": (layout.passages,) * 2}
+    # name -> kind, then for each dimension its length and how much of it a chunk has
+    arrays: dict[str, tuple[str, dict[str, tuple[int, int]]]] = {
+        "moments": ("float64", by_unit | {"moment": (len(MOMENTS),) * 2} | measured),
+        "histogram": ("int64", by_unit | {"generation": measured["generation"], "bin": (layout.bins,) * 2}),
+        "passages": ("float64", by_unit | {"part": (len(PARTS),) * 2} | passages),
+        "done": ("uint8", by_unit),
     }
-    if layout.bins:
-        shapes["histogram"] = (
-            ("point", "unit", "generation", "bin"),
-            (points, units, generations, layout.bins),
-            (1, 1, generations, layout.bins),
-            "int64",
-        )
     if layout.replicates:
-        shapes["replicates"] = (
-            ("point", "replicate", "generation", "element"),
-            (points, layout.seeds, generations, layout.elements),
-            (1, min(layout.unit, layout.seeds), generations, layout.elements),
-            "float64",
-        )
+        arrays["replicates"] = "float64", by_replicate | measured
+        arrays["times"] = "int64", by_replicate | passages
     try:
         group = zarr.open_group(backend, mode="a", zarr_format=3)
     except ContainsGroupError:  # since the moment it was looked for
         group = zarr.open_group(backend, mode="r+", use_consolidated=False)
-    for name, (dimensions, shape, chunks, kind) in shapes.items():
+    for name, (kind, dimensions) in arrays.items():
+        shape, chunks = zip(*dimensions.values(), strict=True)
+        if 0 in shape:  # nothing of this sort was asked for
+            continue
         # there already: a layout cut short, or another process's at this moment, and the same
         with contextlib.suppress(ContainsArrayError):
             group.create_array(
@@ -302,8 +313,8 @@ def _lay_out(backend: Any, layout: Layout, attributes: dict[str, Any]) -> None:
                 shape=shape,
                 chunks=chunks,
                 dtype=kind,
-                dimension_names=dimensions,
-                fill_value=np.nan if kind == "float64" else 0,
+                dimension_names=tuple(dimensions),
+                fill_value=UNWRITTEN[kind],
                 compressors=None if name == "done" else [ZstdCodec(level=1), Crc32cCodec()],
                 chunk_key_encoding=SEPARATOR,
                 config={"write_empty_chunks": name != "done"},
@@ -326,8 +337,9 @@ def _group(place: str, writing: bool) -> zarr.Group | None:
     held: dict[str, Any] = dict(group.attrs)
     if held.get("format") != FORMAT:
         return None
-    if held["format_version"] > FORMAT_VERSION:
-        raise StoreError(place, f"its format {held['format_version']} is of a later version of this program")
+    if held.get("format_version") != FORMAT_VERSION:
+        found = held.get("format_version")
+        raise StoreError(place, f"its format is {found}; this version of the program knows {FORMAT_VERSION}")
     return group
 
 

@@ -18,8 +18,7 @@ def merge(places: Sequence[str], target: str, progress: Callable[[int, int], Non
     first = sources[0]
     for other in sources[1:]:
         require_same(other, first.attributes["configuration"])
-    kept = {key: first.attributes[key] for key in ("sweep", "elements", "configuration")}
-    merged = create(target, first.layout, kept)
+    merged = create(target, first.layout, first.description())
     for source in sources:
         merged.note_versions(source.attributes["versions"])
     held = {merged.place: merged.done(), **{source.place: source.done() for source in sources}}

@@ -22,6 +22,7 @@ from jaxsim.configuration import versions
 from jaxsim.gather import read
 from jaxsim.grid import Grid, Resolve, grid
 from jaxsim.measure import Measurement
+from jaxsim.passage import Walk
 from jaxsim.setting import chosen_devices
 from jaxsim.store import Store, StoreError, create, exists
 from theory.loop import LoopError
@@ -175,10 +176,10 @@ class _Run:
             while (place := self.take()) is not None:
                 point, unit = divmod(place, self.ready.layout.units)
                 if point != last:
-                    last, ready = point, self.ready.measurement(point)
-                data = self.compute(ready, unit, devices)
+                    last, ready = point, (self.ready.measurement(point), self.ready.walks(point))
+                data, work = self.compute(*ready, unit, devices)
                 self.room.acquire()
-                writers.submit(self.write, point, unit, data).add_done_callback(self.written)
+                writers.submit(self.write, point, unit, data, work).add_done_callback(self.written)
         except BaseException as error:  # handed to the thread that waits
             self.fail(error)
 
@@ -188,23 +189,35 @@ class _Run:
             return None if late or self.stop.is_set() else next(self.pending, None)
 
     def compute(
-        self, ready: Measurement, unit: int, devices: tuple[jax.Device, ...]
+        self, ready: Measurement | None, walks: list[Walk], unit: int, devices: tuple[jax.Device, ...]
+    ) -> tuple[dict[str, np.ndarray], int]:
+        """What a unit's chunks hold, and the seed-generations it took."""
+        (first, last), data, work = self.ready.layout.span(unit), {}, 0
+        if ready is not None:
+            data |= self.measure(ready, first, last, devices)
+            work += (last - first) * self.ready.sweep.generations[-1]
+        if walks:
+            found, walked = self.ready.passed(walks, first, last, devices)
+            data, work = data | found, work + walked
+        return data, work
+
+    def measure(
+        self, ready: Measurement, first: int, last: int, devices: tuple[jax.Device, ...]
     ) -> dict[str, np.ndarray]:
-        first, last = self.ready.layout.span(unit)
         data = {"moments": self.ready.moments(ready, ready.summary(first, last, devices))}
         # a program of its own for each, so that the moments have the bits of a run without them
         if self.ready.layout.bins:
-            data["histogram"] = self.ready.histogram(ready, first, last, devices)
+            counts = ready.histogram(first, last, devices, dict(self.ready.sweep.histograms))
+            data["histogram"] = self.ready.histogram(counts)
         if self.ready.layout.replicates:
             data["replicates"] = self.ready.spread(ready, ready.replicates(first, last, devices))
         return data
 
-    def write(self, point: int, unit: int, data: dict[str, np.ndarray]) -> None:
+    def write(self, point: int, unit: int, data: dict[str, np.ndarray], work: int) -> None:
         self.store.write(point, unit, data)
-        first, last = self.ready.layout.span(unit)
         with self.lock:
             self.made += 1
-            self.work += (last - first) * self.ready.sweep.generations[-1]
+            self.work += work
             if self.progress is not None:
                 self.progress(self.state())
 

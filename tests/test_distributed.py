@@ -23,8 +23,8 @@ STARTED: list[subprocess.Popen] = []
 CHILD = """
 import sys, time
 from autophagy.__main__ import main
-from jaxsim import grid, store, sweep
-grid.UNIT_WORK = 1  # units as small as they get
+from jaxsim import store, sweep, unit_size
+unit_size.UNIT_WORK = 1  # units as small as they get
 pause = float(sys.argv.pop(1))
 if pause:
     real, sweep.WRITERS = store.Store.write, 1

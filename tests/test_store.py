@@ -18,7 +18,9 @@ from jaxsim import durable
 from jaxsim.store import Layout, StoreError, create, exists, open_store
 from jaxsim.store_merge import merge
 
-LAYOUT = Layout(points=5, seeds=2500, unit=1024, generations=4, elements=3, bins=6, replicates=True)
+LAYOUT = Layout(
+    points=5, seeds=2500, unit=1024, generations=4, elements=3, bins=6, passages=2, replicates=True
+)
 ATTRIBUTES = {"sweep": {}, "elements": [["variance", [3]]], "configuration": {"sweep": {"seeds": 2500}}}
 CHILD = """
 import sys
@@ -36,8 +38,12 @@ def unit_data(layout, point, unit):
     data = {"moments": rng.normal(size=(4, layout.generations, layout.elements))}
     if layout.bins:
         data["histogram"] = rng.integers(1, 100, (layout.generations, layout.bins))
+    if layout.passages:
+        data["passages"] = rng.normal(size=(5, layout.passages))
     if layout.replicates:
         data["replicates"] = rng.normal(size=(last - first, layout.generations, layout.elements))
+    if layout.replicates and layout.passages:
+        data["times"] = rng.integers(0, 100, (last - first, layout.passages))
     return data
 
 
@@ -108,7 +114,9 @@ def test_it_is_plain_zarr_while_it_is_written(store, place):
 
 def test_cut_short_after_any_write(tmp_path, monkeypatch):
     """The disk fails at the k-th flush, for every k: going on gives the whole store."""
-    layout = Layout(points=2, seeds=1500, unit=1024, generations=2, elements=1, bins=0, replicates=False)
+    layout = Layout(
+        points=2, seeds=1500, unit=1024, generations=2, elements=1, bins=0, passages=0, replicates=False
+    )
     whole = tmp_path / "whole"
     fill(create(str(whole), layout, ATTRIBUTES))
     flushes, real = [0], os.fsync

@@ -16,8 +16,9 @@ import xarray as xr
 
 from autophagy.__main__ import main
 from jaxsim import blocks, gather
-from jaxsim import grid as sizes
+from jaxsim import grid as grids
 from jaxsim import sweep as engine
+from jaxsim import unit_size as sizes
 from jaxsim.setting import chosen_devices
 from jaxsim.simulate import simulate
 from jaxsim.store import StoreError, exists, open_store
@@ -241,18 +242,18 @@ def test_what_is_damaged_is_repaired(tmp_path, whole):
 
 
 def test_a_failing_unit_stops_the_run_and_keeps_the_rest(tmp_path, whole, monkeypatch):
-    place, real = tmp_path / "store", sizes.Grid.measurement
+    place, real = tmp_path / "store", grids.Grid.measurement
 
     def failing(self, point):
         if point == 1:
             raise LoopError("data.n", 12, "it fails")
         return real(self, point)
 
-    monkeypatch.setattr(sizes.Grid, "measurement", failing)
+    monkeypatch.setattr(grids.Grid, "measurement", failing)
     with pytest.raises(LoopError, match="it fails"):
         run(plan(), str(place), devices=1)
     assert open_store(str(place)).done()[0].all()
-    monkeypatch.setattr(sizes.Grid, "measurement", real)
+    monkeypatch.setattr(grids.Grid, "measurement", real)
     run(plan(), str(place), devices=1)
     assert contents(place) == contents(whole[0])
 
@@ -261,7 +262,7 @@ def test_points_of_equal_shape_share_one_compilation():
     blocks.program.cache_clear()
     sweep(plan({"data.n": [10, 12, 14], "sampler.bias": [0.9, 1]}), devices=1)
     assert blocks.program.cache_info().currsize == 1
-    ready = sizes.grid(plan()).measurement(0)
+    ready = grids.grid(plan()).measurement(0)
     program = blocks.program(ready.kernel, blocks.capacity(ready.kernel, ready.request), chosen_devices(1))
     assert blocks.program.cache_info().currsize == 1
     assert program._cache_size() == 1
@@ -351,11 +352,23 @@ class TestCommand:
 
     def test_options_stand_for_keys_of_the_file(self, capsys, file, tmp_path):
         store = tmp_path / "store"
-        changes = ["--seeds", 100, "--seed", 7, "-t", "1,2", "--observable", "std", "--set", "data.n=9"]
+        changes = [
+            "--seeds",
+            100,
+            "--seed",
+            7,
+            "-t",
+            "1,2",
+            "--observable",
+            "std",
+            "--set",
+            "sampler.bias=0.9",
+        ]
         code, _, _ = self.command(capsys, file, "-o", store, "--devices", 1, *changes)
         assert code == 0
         found = gather.read(str(store))
-        alone = simulate(LOOP, [1, 2], 100, seed=7, observables=["std"], devices=1)
+        biased = LOOP.with_(sampler=Sampler(bias=0.9))
+        alone = simulate(biased, [1, 2], 100, seed=7, observables=["std"], devices=1)
         assert same(found.isel({"data.n": 0}), alone)
 
     def test_shards_merge(self, capsys, file, tmp_path, whole):
@@ -393,6 +406,7 @@ class TestCommand:
             (["FILE", "-o", "s", "--seeds", "0"], "'0'"),
             (["FILE", "-o", "s", "-t", "0"], "sweep.generations"),
             (["FILE", "-o", "s", "--observable", "temper"], "temper"),
+            (["FILE", "-o", "s", "--set", "data.n=9"], "data.n is an axis of the sweep"),
             (["FILE", "-o", "FILE"], "something else is there"),
             (["FILE", "-o", "/proc/absent/s"], "/proc/absent/s"),
             (["status", "absent"], "there is no such sweep"),
@@ -418,8 +432,8 @@ class TestCommand:
 CHILD = """
 import sys, jax
 jax.config.update("jax_num_cpu_devices", 1)
-from jaxsim import grid
-grid.UNIT_WORK = 1
+from jaxsim import unit_size
+unit_size.UNIT_WORK = 1
 from jaxsim.sweep import run
 from theory.sweep_file import load
 run(load(sys.argv[1]), sys.argv[2])

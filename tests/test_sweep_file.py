@@ -127,7 +127,8 @@ BAD = [
     ({"engine": "steam"}, "sweep.engine is 'steam'"),
     ({"keep": "all"}, "sweep.keep is 'all'"),
     ({"observables": ["temper"]}, "temper"),
-    ({"observables": ["half_life"]}, "first passages"),
+    ({"histogram": {"half_life": [1, 2]}}, "first passages are not binned"),
+    ({"max_generations": 0}, "sweep.max_generations is 0"),
     ({"observables": []}, "sweep.observables"),
     ({"histogram": {"variance": [1]}}, "sweep.histogram.variance"),
     ({"histogram": {"variance": [1, 1]}}, "twice"),
@@ -176,6 +177,15 @@ def test_nonsense_is_refused_with_its_path(keys, named):
 )
 def test_what_is_no_sweep_is_refused(tables):
     with pytest.raises(LoopError):
+        from_mapping(tables)
+
+
+def test_first_passages_alone_need_no_generations():
+    tables = changed(observables=["half_life"])
+    del tables["sweep"]["generations"]
+    assert from_mapping(tables).observables == ("half_life",)
+    del tables["sweep"]["observables"]
+    with pytest.raises(LoopError, match=r"sweep\.generations: it is missing"):
         from_mapping(tables)
 
 

@@ -166,11 +166,6 @@ def model_axis(loop: Loop) -> int | None:
     return None if count == 1 or (alike and not isinstance(data.real, tuple)) else count
 
 
-def named_axes(name: str, count: int) -> tuple[str, ...]:
-    """The names of `count` trailing axes of an observable, whatever the loop."""
-    return AXES[name][:count] if len(AXES.get(name, ())) >= count else ("model",) * count
-
-
 def numbered(dataset: Any) -> Any:
     """A data set whose trailing axes are numbered from 1."""
     known = ("statistic", "replicate", "generation", *dataset.coords)
@@ -199,7 +194,7 @@ def _axes(loop: Loop, name: str) -> dict[str, int]:
         case Mixture() if name == "weights":
             return {"component": source.components}
         case Mixture() if name == "mean_error" and not source.is_scalar:
-            return {"component": source.dimension}
+            return {"coordinate": source.dimension}
         case Gaussian() if not source.is_scalar:
             return dict.fromkeys(AXES.get(name, ()), source.dimension)
         case _:

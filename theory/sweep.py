@@ -30,10 +30,10 @@ class Axis:
         return self.keys[0]
 
     def labels(self, key: str) -> list[Any]:
-        """The values of one key as coordinates: numbers where all are, else text."""
+        """The values of one key as coordinates: numbers of one kind where all are numbers, else text."""
         values = [row[self.keys.index(key)] for row in self.values]
         if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
-            return values
+            return values if all(isinstance(value, int) for value in values) else list(map(float, values))
         return [value if isinstance(value, str) else json.dumps(value) for value in values]
 
 
@@ -47,10 +47,11 @@ class Sweep:
         generations: those measured, increasing.
         seeds: replicates at every point.
         seed: the master seed.
-        engine: `exact` or `literal`.
+        engine: `exact`, `literal`, or `auto`: literal at the points that the exact one cannot run.
         observables: names, or None for all that exist and are cheap.
         keep: `summary`, or `replicates` for each replicate's values as well.
         histograms: (observable, edges of its bins), counted beside the moments.
+        max_generations: where a first passage is given up.
     """
 
     template: Mapping[str, Any]
@@ -62,6 +63,7 @@ class Sweep:
     observables: tuple[str, ...] | None = None
     keep: str = "summary"
     histograms: tuple[tuple[str, tuple[float, ...]], ...] = ()
+    max_generations: int = 10**6
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -33,9 +33,11 @@ LARGEST_GRID = 10**6
 LARGEST_SEEDS = 2**32
 LARGEST_GENERATION = 2**31 - 1
 MOST_GENERATIONS = 10**6
-ENGINES = ("exact", "literal")
+ENGINES = ("exact", "literal", "auto")
 KEPT = ("summary", "replicates")
-KEYS = ("seeds", "generations", "observables", "seed", "engine", "keep", "histogram", "zip")
+KEYS = (
+    "seeds", "generations", "observables", "seed", "engine", "keep", "histogram", "max_generations", "zip",
+)  # fmt: skip
 
 
 def from_mapping(tables: Any) -> Sweep:
@@ -55,19 +57,24 @@ def from_mapping(tables: Any) -> Sweep:
     for name, table in template.items():
         if not isinstance(table, dict):
             raise LoopError(name, table, "a table is needed")
-    for key in ("seeds", "generations"):
+    observables = _observables(content.get("observables"))
+    timeless = observables is not None and set(observables) <= set(PASSAGES)
+    for key in ("seeds",) if timeless else ("seeds", "generations"):
         if key not in content:
             raise LoopError(f"sweep.{key}", None, "it is missing")
     sweep = Sweep(
         template=template,
         axes=_axes(content),
-        generations=read_generations(content["generations"]),
+        generations=read_generations(content.get("generations", 1)),
         seeds=whole_number("sweep.seeds", content["seeds"], 1, LARGEST_SEEDS),
         seed=whole_number("sweep.seed", content.get("seed", 0), 0, 2**64 - 1),
         engine=_choice("sweep.engine", content.get("engine", "exact"), ENGINES),
-        observables=_observables(content.get("observables")),
+        observables=observables,
         keep=_choice("sweep.keep", content.get("keep", "summary"), KEPT),
         histograms=_histograms(content.get("histogram", {})),
+        max_generations=whole_number(
+            "sweep.max_generations", content.get("max_generations", 10**6), 1, LARGEST_GENERATION
+        ),
     )
     return _normalised(sweep)
 
@@ -80,6 +87,7 @@ def to_mapping(sweep: Sweep) -> dict[str, Any]:
         "generations": list(sweep.generations),
         "engine": sweep.engine,
         "keep": sweep.keep,
+        "max_generations": sweep.max_generations,
     }
     if sweep.observables is not None:
         content["observables"] = list(sweep.observables)
@@ -267,10 +275,8 @@ def _observables(names: Any) -> tuple[str, ...] | None:
     if not isinstance(names, list | tuple) or not names:
         raise LoopError("sweep.observables", names, "a list of names is needed")
     for name in names:
-        if name in PASSAGES:
-            raise LoopError("sweep.observables", name, "first passages are not swept; use simulate")
-        if name not in NAMES:
-            known = ", ".join(NAMES)
+        if name not in (*NAMES, *PASSAGES):
+            known = ", ".join((*NAMES, *PASSAGES))
             raise LoopError("sweep.observables", name, f"unknown; there are {known}")
     return tuple(dict.fromkeys(names))
 
@@ -281,6 +287,8 @@ def _histograms(table: Any) -> tuple[tuple[str, tuple[float, ...]], ...]:
     found = []
     for name, given in table.items():
         where = f"sweep.histogram.{name}"
+        if name in PASSAGES:
+            raise LoopError(where, given, 'first passages are not binned; keep = "replicates" keeps each')
         if name not in NAMES:
             raise LoopError(where, given, "no such observable")
         edges = axis_values(where, given)

@@ -214,6 +214,11 @@ def test_samplers_on_one_law():
         np.testing.assert_allclose(law_of(sampled, sampler=Sampler(nucleus=mass)), three, **rounding)
 
 
+def bernoulli(p):
+    variance = p * (1 - p)
+    return Theory(p, variance, variance * (1 - 2 * p), variance * (1 - 3 * variance))
+
+
 def test_poisson_counts_are_a_branching_process():
     """P(a category is gone by g) = exp(-lambda a_g) in both engines; (g, g + 1) are told apart."""
     rates, n, g = (0.4, 1.0), 5, 2
@@ -222,13 +227,13 @@ def test_poisson_counts_are_a_branching_process():
         a.append(1 - np.exp(-a[-1]))
     expected = np.exp(-n * np.array(rates) * a[g - 1])
     wrong = np.exp(-n * np.array(rates) * a[g])
-    theory = Theory(expected, expected * (1 - expected))
-    count = int(replicates_for(theory, 0.1, 4)[0].max())
+    theory, other = bernoulli(expected), bernoulli(wrong)
+    count = int(np.max(replicates_for(theory, 0.1, 8)))
     for engine in ("exact", "literal"):
         found = simulate(Loop(Poisson(rates), Replace(n)), g, count, engine=engine, keep="replicates")
         gone = Sample.of(found.extinct.values[:, 0])
-        assert agree(gone, theory, comparisons=4).mean.holds
-        assert agree(gone, Theory(wrong, wrong * (1 - wrong)), comparisons=4).disagrees
+        assert agree(gone, theory, comparisons=8).holds
+        assert agree(gone, other, comparisons=8).disagrees
         assert np.isfinite(found.to_array()).all()
 
 

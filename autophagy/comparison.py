@@ -133,11 +133,15 @@ class Comparison:
         return self.table()
 
     def table(self) -> str:
-        """Text: a line for every generation and observable, the worst component of each."""
+        """Text: a line for every generation and observable, the worst component of each.
+
+        "+-" is a standard error, "would see" the smallest error of the mean that could not have passed, and
+        the two verdicts are those on the mean and on the variance.
+        """
         from autophagy.output import table
 
-        heading = ["generation", "observable", "theory", "Monte Carlo", "standard error", "z",
-                   "smallest discrepancy", "verdict", "of the variance"]  # fmt: skip
+        heading = ["generation", "observable", "theory", "Monte Carlo", "+-", "z", "would see", "verdict",
+                   "variance"]  # fmt: skip
         lines, notes = [heading], []
         for name, compared in self.observables.items():
             for index in _worst(compared.agreement):
@@ -157,7 +161,9 @@ class Comparison:
         return [
             "" if name in PASSAGES else str(self.generations[index[0]]),
             name + component,
-            *map(number, (predicted, mean.sample[index], error, z, least)),
+            *map(number, (predicted, mean.sample[index])),
+            f"{error:.2g}",
+            *("" if value is None else f"{value:{form}}" for value, form in ((z, ".2f"), (least, ".2g"))),
             mean.verdict[index] or "no closed form",
             variance.verdict[index],
         ]
@@ -234,18 +240,19 @@ def compare(
 
 
 def _withheld(agreement: Agreement, sample: Sample, attributes: dict[str, str]) -> Agreement:
-    """No verdict where there is nothing to judge: a formula to first order, or values below every float."""
+    """No verdict where there is nothing to judge: a formula to first order, or values that all are zero."""
     verdict = agreement.mean.verdict
     gone = (np.asarray(sample.mean) == 0) & (np.asarray(sample.variance) == 0)
     if attributes.get("status") == "asymptotic":
         gone = np.ones_like(gone)
     if not (gone & (verdict != "")).any():
         return agreement
-    reason = (
-        "its formula holds to first order only"
-        if attributes.get("status") == "asymptotic"
-        else "its values are below the smallest float"
-    )
+    if attributes.get("status") == "asymptotic":
+        reason = "its formula holds to first order only"
+    elif (np.abs(agreement.mean.theory[gone]) < np.finfo(float).tiny).any():
+        reason = "its values are below the smallest float"
+    else:
+        reason = "no replicate showed it"
     attributes["withheld"] = reason
     judged = [
         replace(

@@ -12,6 +12,7 @@ import numpy as np
 
 from autophagy.files import write
 from theory.loop_file import to_mapping
+from theory.observable import PASSAGES
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -118,7 +119,8 @@ def observable_table(content: dict[str, Any], columns: tuple[str, ...]) -> str:
         if entry.get("status") == "none":
             without.setdefault(entry["reason"], []).append(observable)
             continue
-        for index, generation in enumerate(generations if several else [generations]):
+        steps = list(enumerate(generations)) if several else [(0, generations)]
+        for index, generation in [(0, "")] if observable in PASSAGES else steps:
             cells = []
             for column in columns:
                 value = entry.get(column)

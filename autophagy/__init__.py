@@ -14,31 +14,29 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-_HOMES = {
-    "Gaussian": "theory.loop",
-    "Images": "theory.loop",
-    "Loop": "theory.loop",
-    "LoopError": "theory.loop",
-    "MaximumLikelihood": "theory.loop",
-    "Replace": "theory.loop",
-    "Sampler": "theory.loop",
-    "UnavailableError": "theory.loop",
-    "Unbiased": "theory.loop",
-    "cdf": "theory.law",
-    "compare": "autophagy.verbs",
-    "derive": "autophagy.verbs",
-    "first_passage": "jaxsim.passage",
-    "grid": "theory.sweep_file",
-    "load": "autophagy.verbs",
-    "predict": "autophagy.verbs",
-    "quantile": "theory.law",
-    "read_sweep": "autophagy.verbs",
-    "simulate": "autophagy.verbs",
-    "sweep": "autophagy.verbs",
-    "to_json": "theory.loop_file",
-    "to_toml": "theory.loop_file",
-    "verify": "autophagy.verification",
-}
+_PARTS = {
+    "theory.loop": ("Loop", "LoopError", "UnavailableError"),
+    "theory.source": ("Gaussian", "Images", "Mixture"),
+    "theory.discrete_source": ("Categorical", "Markov", "Poisson"),
+    "theory.policy": (
+        "Accumulate", "AccumulateSubsample", "Fixed", "Fresh", "Heal", "Memory", "Peers", "Replace", "Web",
+        "Window", "WrittenRecipe",
+    ),
+    "theory.estimator": ("KernelDensity", "MaximumLikelihood", "Smoothed", "Unbiased", "Weighted"),
+    "theory.linear": ("LeastSquares", "Linear", "Ridge"),
+    "theory.sampler": ("Sampler",),
+    "theory.selection": (
+        "BestOf", "BradleyTerry", "Correction", "Detector", "Tilt", "TopFraction", "Verifier",
+    ),
+    "theory.generator": ("Generator", "Training"),
+    "theory.loop_file": ("to_json", "to_toml"),
+    "theory.law": ("cdf", "quantile"),
+    "theory.sweep_file": ("grid",),
+    "jaxsim.passage": ("first_passage",),
+    "autophagy.verbs": ("compare", "derive", "load", "predict", "read_sweep", "simulate", "sweep"),
+    "autophagy.verification": ("verify",),
+}  # fmt: skip
+_HOMES = {name: home for home, names in _PARTS.items() for name in names}
 
 __all__ = sorted(_HOMES)
 

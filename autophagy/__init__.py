@@ -28,7 +28,7 @@ _PARTS = {
     "theory.selection": (
         "BestOf", "BradleyTerry", "Correction", "Detector", "Tilt", "TopFraction", "Verifier",
     ),
-    "theory.generator": ("Generator", "Training"),
+    "theory.generator": ("Diffusion", "Training"),
     "theory.loop_file": ("to_json", "to_toml"),
     "theory.law": ("cdf", "quantile"),
     "theory.sweep_file": ("grid",),

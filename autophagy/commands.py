@@ -156,13 +156,22 @@ def _verify(options: argparse.Namespace) -> int:
         seed=options.seed,
         progress=progress("verifying"),
     )
+    published = _published() if options.bounds and not options.claims else {}
     if options.json:
-        print_json(verification.entries())
+        print_json(verification.entries() | {key: value for key, (value, _) in published.items()})
     else:
-        print(verification.table())
+        print("\n\n".join([*(text for _, text in published.values()), verification.table()]))
     if options.output:
         verification.write(options.output)
     return 0 if verification.holds else 1
+
+
+def _published() -> dict[str, tuple[Any, str]]:
+    """Published statements over their grids, as plain values and as a table."""
+    from autophagy import bounds_table
+
+    found = bounds_table.readings()
+    return {"published": (bounds_table.entries(found), bounds_table.table(found))}
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from theory import accumulating
 from theory import policy_loops as loops
 from theory.claim import Case, Claim
-from theory.mixed_claims import CONSERVED, OWN, claim, exactly, mean_of
+from theory.mixed_claims import CHI_SQUARE, CONSERVED, OWN, claim, exactly, mean_of
 
 KAZDAN = "Kazdan et al. 2024, arXiv:2410.16713"
 GERSTGRASSER = "Gerstgrasser et al. 2024, arXiv:2404.01413"
@@ -18,10 +18,16 @@ DEY = "Dey and Donoho 2024, arXiv:2410.22812"
 
 EVERY = Case(loops.ACCUMULATED, (1, 2, 10))
 LONG = Case(loops.ACCUMULATED, (200,), quick=False)
+HEAVY = Case(loops.ACCUMULATED, (1, 2, 10), quick=False, least=CHI_SQUARE)
+HEAVY_LONG = Case(loops.ACCUMULATED, (200,), quick=False, least=CHI_SQUARE)
 UNBIASED = Case(loops.ACCUMULATED_UNBIASED, (1, 3, 10), quick=False)
 UNEVEN = Case(loops.ACCUMULATED_UNEVEN, (1, 3, 6), quick=False)
-SUBSAMPLED = Case(loops.SUBSAMPLED, (1, 2, 6), engine="literal", quick=False)
-WINDOW = (Case(loops.WINDOW, (1, 4, 12)), Case(loops.WINDOW_UNBIASED, (4,), quick=False))
+SUBSAMPLED = Case(loops.SUBSAMPLED, (1, 2, 6), quick=False, engine="literal", least=CHI_SQUARE)
+WINDOW = (
+    Case(loops.WINDOW, (1, 4, 12), quick=False, least=CHI_SQUARE),
+    Case(loops.WINDOW_UNBIASED, (4,), quick=False, least=CHI_SQUARE),
+)
+BOTH = (HEAVY, Case(loops.ACCUMULATED_UNBIASED, (1, 3, 10), quick=False, least=CHI_SQUARE))
 
 
 def _sinc(case: Case) -> np.ndarray:
@@ -62,7 +68,7 @@ def _twice(case: Case) -> np.ndarray:
 
 def _root_claim(observable: str, statement: str) -> Claim:
     return claim(
-        "A6", observable, statement, (Case(loops.ACCUMULATED, (1, 2, 10)), UNBIASED),
+        "A6", observable, statement, BOTH,
         validity="any batches, both divisors, any lambda; phi the Laplace transform of X = c A",
         status="recursion",
     )  # fmt: skip
@@ -82,21 +88,23 @@ ACCUMULATED = (
     validity="accumulate, maximum likelihood, lambda = 1"),
     claim(
         "A1", "variance_squared",
-        r"\mathbb{E}\,\sigma_t^4 = \sigma_0^4\prod_{k\le t}\left(1-\frac{4k-3}{n^2k^4}\right)", (EVERY,),
+        r"\mathbb{E}\,\sigma_t^4 = \sigma_0^4\prod_{k\le t}\left(1-\frac{4k-3}{n^2k^4}\right)", (HEAVY,),
         validity="accumulate, maximum likelihood, constant n, lambda = 1",
     ),
     claim(
         "A2", "variance", r"\mathbb{E}\,\sigma_\infty^2 = \sigma_0^2\,\frac{\sin x}{x},\quad x = \pi/\sqrt n",
         (LONG,), f"{KAZDAN} (the limit); {OWN}",
         "accumulate, maximum likelihood, lambda = 1; the error falls like"
-        " 1/t", "asymptotic", "limit", expected=mean_of(_sinc), error=_error_of(_sinc, "variance"),
+        " 1/t", "asymptotic", "limit", expected=mean_of(_sinc, "variance"), error=_error_of(_sinc,
+        "variance"),
     ),
     claim(
         "A2", "variance_squared",
         r"\mathbb{E}\,\sigma_\infty^4 = \sigma_0^4\Big/\prod_i\Gamma(1-r_i),\quad r_i^4 - (4r_i-3)/n^2 = 0",
-        (LONG,), OWN, "accumulate, maximum likelihood, lambda = 1; the error falls like 1/t^2", "asymptotic",
+        (HEAVY_LONG,), OWN, "accumulate, maximum likelihood, lambda = 1; the error falls like 1/t^2",
+        "asymptotic",
         "limit",
-        expected=mean_of(_square), error=_error_of(_square, "variance_squared"),
+        expected=mean_of(_square, "variance_squared"), error=_error_of(_square, "variance_squared"),
     ),
     claim(
         "A2", "mean_error_squared",
@@ -104,7 +112,7 @@ ACCUMULATED = (
         r" \frac{\pi^2}{6}\sigma_0^2",
         (LONG,), f"{GERSTGRASSER}; {DEY}; {KAZDAN}",
         "accumulate in equal batches, lambda = 1; the error is of order"
-        " 1/n and 1/t", "asymptotic", "limit", expected=mean_of(_inflation),
+        " 1/n and 1/t", "asymptotic", "limit", expected=mean_of(_inflation, "mean_error_squared"),
         error=_error_of(_inflation, "mean_error_squared"),
     ),
     claim(
@@ -130,7 +138,7 @@ ACCUMULATED = (
         "A4", "mean_error_squared", r"\mathbb{E}(\mu_t-\mu_0)^2 \le \frac{2\sigma_0^2}{n_1}",
         (UNEVEN, Case(loops.TRICKLE, (40,), quick=False), LONG),
         validity="every schedule of batches, lambda = 1; the supremum is reached one point at a time",
-        status="bound", check="bound", expected=mean_of(_twice), side="below",
+        status="bound", check="bound", expected=mean_of(_twice, "mean_error_squared"), side="below",
     ),
     claim(
         "A5", "variance",
@@ -144,10 +152,10 @@ ACCUMULATED = (
     claim(
         "A5", "mean_error_squared",
         r"n\,\mathbb{E}(\mu_\infty-\mu_0)^2 \to \left(\frac{\pi^2}{2}-2\right)\sigma_0^2",
-        (Case(loops.SUBSAMPLED_LARGE, (40,), engine="literal", quick=False),),
+        (Case(loops.SUBSAMPLED_LARGE, (40,), quick=False, engine="literal", least=CHI_SQUARE),),
         f"{OWN}; {DEY} (the recursion, in"
         " their script)", "accumulate-subsample, maximum likelihood; the error is of order 1/n and 1/t",
-        "asymptotic", "limit", expected=mean_of(_subsampled_inflation),
+        "asymptotic", "limit", expected=mean_of(_subsampled_inflation, "mean_error_squared"),
         error=_error_of(_subsampled_inflation, "mean_error_squared"),
     ),
     _root_claim("std", r"\mathbb{E}\,\sigma_t = \sigma_0\prod_k\mathbb{E}\sqrt{A_k};\quad " + _ROOT),
@@ -176,9 +184,9 @@ ACCUMULATED = (
     ),
     claim(
         "A7", "variance", r"\mathbb{E}\,\sigma_t^2 \approx \sigma_0^2\exp\left(-\frac{4t}{(W+1)^2n}\right)",
-        (Case(loops.WINDOW_LARGE, (60, 120), quick=False),), OWN,
+        (Case(loops.WINDOW_LARGE, (60, 120), quick=False, least=CHI_SQUARE),), OWN,
         "n -> inf at fixed t/n: W batches collapse (W+1)^2/4 times slower than one", "asymptotic", "limit",
-        expected=mean_of(_window_rate), error=_error_of(_window_rate, "variance"),
+        expected=mean_of(_window_rate, "variance"), error=_error_of(_window_rate, "variance"),
     ),
 )  # fmt: skip
 """Every claim about accumulating data."""

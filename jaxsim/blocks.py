@@ -1,11 +1,14 @@
-"""Replicates in blocks of a fixed size: scanned over generations, looped over blocks, sharded over devices.
+"""Replicates in blocks of a fixed size: scanned over generations, looped over blocks, spread over devices.
 
-XLA compiles another program, with other last bits, for another local shape. A block's shape never changes,
-so neither do its numbers: they are the same for any number of devices, of replicates, and for any
-split into calls. Reductions over blocks happen on the host, in block order (`jaxsim.summary`).
+XLA compiles another program, with other last bits, for another local shape, and for a mesh of several devices
+(partitioning reorders instructions, and fusion with them). So a block's shape never changes, and every device
+runs a program of its own that knows of no other: the numbers are the same for any number of devices, of
+replicates, and for any split into calls. Generations are padded to the next rung of a ladder, so that one
+program serves many lengths. Reductions over blocks happen on the host, in block order (`jaxsim.summary`).
 """
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -13,13 +16,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.sharding import PartitionSpec as P
 
 from jaxsim import summary
 from jaxsim.random import generation_key
 
 CALL_BYTES = 2**25  # what one device hands back in one call, at most
 CALL_BLOCKS = 16
+WORTH = 2**23  # replicates times generations that are worth compiling for another device
 
 
 class Kernel(NamedTuple):
@@ -116,31 +119,46 @@ def _below(values: Any, kept: Any, edges: Any) -> Any:
     return jnp.sum(below, axis=1, dtype=values.dtype)
 
 
-@lru_cache(maxsize=64)
-def program(kernel: Kernel, capacity: int, devices: tuple[jax.Device, ...]) -> Callable:
-    """The compiled run of up to `capacity` blocks on each device.
+def rung(length: int) -> int:
+    """The least of 2, 3, 4, 6, 8, 12, 16, ... that is not below `length`."""
+    power = 1 << max(length - 1, 1).bit_length()
+    return 3 * power // 4 if power > 2 and length <= 3 * power // 4 else power
 
-    It takes (request, first block, blocks wanted on each device [device]) and returns per observable
-    [device * capacity, generation, ...]; rows beyond the wanted are zero. One compilation serves all seeds,
-    keys, sample sizes and numbers of blocks.
+
+def padded(request: Request) -> Request:
+    """A request whose generations and marks are as many as a rung says, the last ones repeated."""
+
+    def longer(array: Any) -> Any:
+        array = np.asarray(array)
+        return np.concatenate([array, np.repeat(array[-1:], rung(len(array)) - len(array), axis=0)])
+
+    return request._replace(
+        steps=jax.tree.map(longer, request.steps),
+        marks=longer(request.marks),
+        levels=jax.tree.map(longer, request.levels),
+    )
+
+
+@lru_cache(maxsize=64)
+def program(kernel: Kernel, capacity: int) -> Callable:
+    """The compiled run of up to `capacity` blocks, on the device its arguments lie on.
+
+    It takes (request, first block, blocks wanted) and returns per observable [capacity, generation, ...];
+    rows beyond the wanted are zero. One compilation a device serves all seeds, keys, sample sizes and numbers
+    of blocks.
     """
 
     def local(request: Request, first: Any, wanted: Any) -> tuple[Any, ...]:
-        run = lambda block: _block(kernel, request, block)  # noqa: E731
         shapes = kernel.shapes(len(request.marks))
         empty = tuple(jnp.zeros((capacity, *shape), request.fixed.turn.dtype) for shape in shapes)
 
         def one(k: Any, filled: Any) -> Any:
-            fresh = run(first[0] + k.astype(jnp.uint32))
+            fresh = _block(kernel, request, first + k.astype(jnp.uint32))
             return jax.tree.map(lambda all_, new: all_.at[k].set(new), filled, fresh)
 
-        return lax.fori_loop(0, wanted[0], one, empty)
+        return lax.fori_loop(0, wanted, one, empty)
 
-    mesh = jax.make_mesh((len(devices),), ("device",), (jax.sharding.AxisType.Auto,), devices=devices)
-    sharded = jax.shard_map(
-        local, mesh=mesh, in_specs=(P(), P("device"), P("device")), out_specs=P("device"), check_vma=False
-    )
-    return jax.jit(sharded)
+    return jax.jit(local)
 
 
 def run(
@@ -152,18 +170,30 @@ def run(
 ) -> Iterator[tuple[np.ndarray, tuple[np.ndarray, ...]]]:
     """Call by call, in block order: (replicates of each block, per observable [block, generation, ...]).
 
-    The first block is number `start`, the last the one that holds replicate `seeds` - 1.
+    The first block is number `start`, the last the one that holds replicate `seeds` - 1. A run too small to
+    be worth another compilation takes fewer devices than it is offered.
     """
-    seeds = int(request.seeds)
+    seeds, marks = int(request.seeds), len(request.marks)
     blocks = -(-seeds // kernel.block)
-    compiled = program(kernel, capacity, devices)
-    for begin in range(start, blocks, capacity * len(devices)):
-        share = _shares(min(blocks - begin, capacity * len(devices)), len(devices))
-        first = begin + np.cumsum([0, *share[:-1]])
-        out = compiled(request, first.astype(np.uint32), np.asarray(share, np.int32))
-        rows = np.concatenate([d * capacity + np.arange(n) for d, n in enumerate(share)])
-        counts = np.minimum(kernel.block, seeds - (begin + np.arange(len(rows))) * kernel.block)
-        yield counts, tuple(np.asarray(array)[rows] for array in out)
+    work = (blocks - start) * kernel.block * int(request.marks[-1])
+    devices = devices[: max(1, min(blocks - start, work // WORTH + 1))]
+    compiled, request = program(kernel, capacity), padded(request)
+    with jax.enable_x64(True):
+        local = [jax.device_put(request, device) for device in devices]
+
+    def call(place: int, first: int, share: int) -> tuple[np.ndarray, ...]:
+        with jax.enable_x64(True):  # which holds for one thread
+            numbers = jax.device_put((np.uint32(first), np.int32(share)), devices[place])
+            return tuple(np.asarray(array)[:share, :marks] for array in compiled(local[place], *numbers))
+
+    with ThreadPoolExecutor(len(devices)) as pool:
+        for begin in range(start, blocks, capacity * len(devices)):
+            shares = _shares(min(blocks - begin, capacity * len(devices)), len(devices))
+            first = begin + np.cumsum([0, *shares[:-1]])
+            wanted = [(place, *pair) for place, pair in enumerate(zip(first, shares, strict=True)) if pair[1]]
+            parts = list(pool.map(lambda each: call(*each), wanted))
+            counts = np.minimum(kernel.block, seeds - (begin + np.arange(sum(shares))) * kernel.block)
+            yield counts, tuple(np.concatenate(columns) for columns in zip(*parts, strict=True))
 
 
 def _shares(blocks: int, devices: int) -> list[int]:
@@ -172,5 +202,5 @@ def _shares(blocks: int, devices: int) -> list[int]:
 
 def capacity(kernel: Kernel, request: Request) -> int:
     """Blocks a device takes in one call, so that what comes back stays below `CALL_BYTES`."""
-    numbers = sum(int(np.prod(shape)) for shape in kernel.shapes(len(request.marks)))
+    numbers = sum(int(np.prod(shape)) for shape in kernel.shapes(rung(len(request.marks))))
     return int(np.clip(CALL_BYTES // max(numbers * request.fixed.turn.dtype.itemsize, 1), 1, CALL_BLOCKS))

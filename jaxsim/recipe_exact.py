@@ -9,8 +9,7 @@ a pool is a running triple: the cost of a generation depends neither on n nor on
 draw the number of real points is binomial, found by inversion of a 64-bit word. A uniform subset of stored
 points has no such statistics.
 
-Parts are kept in a moving frame (`jaxsim.recipe_frame`). A single device compiles some forms with other last
-bits than several devices do; among several, and for any replicates and length, the bits are the same.
+Parts are kept in a moving frame (`jaxsim.recipe_frame`).
 """
 
 from collections.abc import Callable

@@ -27,7 +27,8 @@ def identical(first, second):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_devices_do_not_change_a_bit(name):
+def test_devices_do_not_change_a_bit(name, monkeypatch):
+    monkeypatch.setattr(blocks, "WORTH", 1)  # else a small run takes one device, whatever it is offered
     loop, engine, seeds = RUNS[name]
     names = ["mean_error", "variance", "mean_error_squared"]
     counts = (1, 2, 4, 8) if engine == "exact" else (1, 8)
@@ -37,6 +38,7 @@ def test_devices_do_not_change_a_bit(name):
 
 
 def test_the_split_into_calls_does_not_change_a_bit(monkeypatch):
+    monkeypatch.setattr(blocks, "WORTH", 1)
     whole = simulate(LINE, [2, 5], 6 * 1024 + 1, devices=2)
     done = []
     monkeypatch.setattr(blocks, "CALL_BLOCKS", 1)
@@ -102,11 +104,21 @@ def test_one_compilation_serves_all_seeds_sizes_and_counts(monkeypatch):
     original = blocks._block
     monkeypatch.setattr(blocks, "_block", lambda *args: traces.append(1) or original(*args))
     blocks.program.cache_clear()
-    for n, seeds, seed in ((100, 10, 0), (200, 5000, 1), (777, 3, 2)):
-        simulate(LINE.with_(data=Replace(n)), [3, 9], seeds, seed=seed, devices=1, observables=["variance"])
+    for n, seeds, seed, last in ((100, 10, 0, 9), (200, 5000, 1, 11), (777, 3, 2, 12)):
+        loop = LINE.with_(data=Replace(n))
+        simulate(loop, [3, last], seeds, seed=seed, devices=1, observables=["variance"])
     assert len(traces) == 1
-    simulate(LINE, [3, 9, 10], 10, devices=1, observables=["variance"])
-    assert len(traces) == 2  # another shape
+    simulate(LINE.with_(data=Replace(100)), [3, 13], 10, devices=1, observables=["variance"])
+    assert len(traces) == 2  # beyond the rung
+
+
+def test_rungs_are_few_and_close():
+    lengths = np.arange(1, 5000)
+    found = np.array([blocks.rung(int(k)) for k in lengths])
+    assert (found >= lengths).all()
+    assert (found[1:] <= 1.5 * lengths[1:]).all()
+    assert len(np.unique(found)) <= 2 * np.log2(5000)
+    assert all(blocks.rung(int(k)) == k for k in np.unique(found))
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,6 @@ from jaxsim import blocks, gather
 from jaxsim import grid as grids
 from jaxsim import sweep as engine
 from jaxsim import unit_size as sizes
-from jaxsim.setting import chosen_devices
 from jaxsim.simulate import simulate
 from jaxsim.store import StoreError, exists, open_store
 from jaxsim.store_merge import merge
@@ -263,7 +262,7 @@ def test_points_of_equal_shape_share_one_compilation():
     sweep(plan({"data.n": [10, 12, 14], "sampler.bias": [0.9, 1]}), devices=1)
     assert blocks.program.cache_info().currsize == 1
     ready = grids.grid(plan()).measurement(0)
-    program = blocks.program(ready.kernel, blocks.capacity(ready.kernel, ready.request), chosen_devices(1))
+    program = blocks.program(ready.kernel, blocks.capacity(ready.kernel, ready.request))
     assert blocks.program.cache_info().currsize == 1
     assert program._cache_size() == 1
 

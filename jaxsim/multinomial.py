@@ -75,16 +75,18 @@ def labels(key: Key, count: int, weights: Float[Array, " category"]) -> Array:
 def category_at(uniform: Any, cumulative: Float[Array, " category"]) -> Array:
     """The category in whose interval of the cumulative weights a uniform number of [0, 1) falls."""
     total = cumulative[-1]
-    found = _passed(uniform * total, cumulative)
+    found = passed(uniform * total, cumulative)
     # a product rounded up to the total belongs to the last category that has weight
     last = jnp.searchsorted(cumulative, total, side="left").astype(jnp.int32)
     return jnp.minimum(found, last)
 
 
-def _passed(value: Any, cumulative: Float[Array, " category"]) -> Array:
-    """How many entries of an increasing array are at most `value`, by halving."""
+def passed(value: Any, cumulative: Float[Array, " category"]) -> Array:
+    """How many entries of an increasing array are at most `value` (an array), by halving."""
     depth = len(cumulative).bit_length()
-    padded = jnp.full(2**depth, jnp.inf, cumulative.dtype).at[: len(cumulative)].set(cumulative)
+    floating = jnp.issubdtype(cumulative.dtype, jnp.floating)
+    most = jnp.inf if floating else jnp.iinfo(cumulative.dtype).max
+    padded = jnp.full(2**depth, most, cumulative.dtype).at[: len(cumulative)].set(cumulative)
 
     def step(level: Any, found: Any) -> Any:
         half = jnp.int32(2 ** (depth - 1)) >> level

@@ -7,6 +7,7 @@ variance of each axis (`theory.diffusion`). It is what a denoising loss converge
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -17,7 +18,7 @@ from jaxtyping import Array, Float
 from models.diffusion import affine, sample
 from models.ensemble import mapped
 from models.points import Points, Pool
-from models.sampling import BLOCK, Sampling, noise
+from models.sampling import BLOCK, Sampling, keyed, noise
 from models.schedule import levels
 from models.training import weights
 from theory.generator import Diffusion
@@ -52,9 +53,13 @@ def fit(pool: Pool, count: int, estimator: Any) -> Normal:
     """The normals of all replicates: divisor 1, or 1 - 1 / count if the estimator is unbiased."""
     divisor = 1 - 1 / count if isinstance(estimator, Unbiased) else 1.0
     divisors = np.full(len(pool.values), divisor, np.float32)
-    return mapped(fitted)(jax.tree.map(jnp.asarray, pool), divisors)
+    return _fitted(jax.tree.map(jnp.asarray, pool), divisors)
 
 
+_fitted = mapped(fitted)
+
+
+@lru_cache(maxsize=8)
 def sampling(generator: Diffusion, sampler: Sampler, shape: tuple[int, ...]) -> Sampling:
     """How points are drawn; each in the axes of its normal."""
     draw, taken = noise(sampler), levels(generator.schedule, generator.steps)
@@ -65,7 +70,7 @@ def sampling(generator: Diffusion, sampler: Sampler, shape: tuple[int, ...]) -> 
         inside = sample(denoise, key, (BLOCK, size), taken, generator.sampler, eta=generator.eta, draw=draw)
         return model.mean + inside @ model.axes.T
 
-    drawn, keyed = mapped(block), mapped(jax.random.fold_in)
+    drawn = mapped(block)
 
     def run(keys: Array, models: Normal, count: int) -> Points:
         parts = [

@@ -51,6 +51,8 @@ class Checkpoints:
                 put(folder / RECORD, json.dumps(record, indent=2).encode())
                 return
             there = json.loads((folder / RECORD).read_text())
+        except LoopError:
+            raise
         except OSError as error:
             raise LoopError("-o", str(folder), f"it cannot be used ({error.strerror})") from None
         except ValueError:
@@ -80,7 +82,7 @@ class Checkpoints:
     def read(self, generation: int) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
         """The arrays and facts of a generation; None if it is not there, or not whole."""
         try:
-            with np.load(self.path(generation), allow_pickle=False) as archive:
+            with self.path(generation).open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
             facts = json.loads(arrays.pop(FACTS).tobytes())
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):

@@ -31,12 +31,10 @@ def mapped(function: Callable[..., Any], *, unrolled: bool = False) -> Callable[
         function: of pytrees of arrays of one replicate, to pytrees of arrays.
         unrolled: on a CPU, write the replicates of a device out instead of looping over them.
     """
-    inner = jax.vmap(function)
-    if on_cpu():
-        inner = partial(_unrolled if unrolled else _looped, function)
     compiled: dict[int, Callable[..., Any]] = {}
 
     def call(*arguments):
+        inner = partial(_unrolled if unrolled else _looped, function) if on_cpu() else jax.vmap(function)
         replicates = jax.tree.leaves(arguments)[0].shape[0]
         share = -(-replicates // min(jax.local_device_count(), replicates))
         devices = -(-replicates // share)
@@ -47,7 +45,8 @@ def mapped(function: Callable[..., Any], *, unrolled: bool = False) -> Callable[
         missing = share * devices - replicates
         if not missing:
             return compiled[devices](*arguments)
-        padded = jax.tree.map(lambda a: jnp.concatenate([a, a[:1].repeat(missing, 0)]), arguments)
+        filled = np.append(np.arange(replicates), np.zeros(missing, int))
+        padded = jax.tree.map(lambda a: a[filled], arguments)
         return jax.tree.map(lambda a: a[:replicates], compiled[devices](*padded))
 
     return call

@@ -238,7 +238,7 @@ def _name(data: DataSet, kind: type, recipe: Recipe) -> str:
 def _read(path: Path, like: list[Any]) -> list[np.ndarray] | None:
     """The weights in a file; None if there is none that can be read."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             found = [archive[f"leaf_{k}"] for k in range(len(like))]
     except (OSError, ValueError, KeyError, EOFError):
         return None

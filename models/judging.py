@@ -6,14 +6,13 @@ Samples have one size throughout, because estimates from nearest neighbours depe
 
 from __future__ import annotations
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from jaxsim.metrics import effective_number, frechet_between, neighbours, vendi_cosine
+from models.ensemble import mapped
 from models.features import Classifier
 from models.points import Points
 from models.real import Real
@@ -41,7 +40,7 @@ class Judge:
         self._real, self._classifier = real, classifier
         held_out = real.held_out[0]
         self.size = min(len(held_out), MOST)
-        self._reference = jnp.asarray(self._features(held_out[: self.size]))
+        self._reference = self._features(held_out[: self.size])
         known = held_out if real.data is None else real.data.values[real.data.training]
         flat = known.reshape(len(known), -1).astype(float)
         self._training = None if real.data is None else flat.astype(np.float32)
@@ -61,11 +60,23 @@ class Judge:
             points: at least `size` of each replicate.
             conditional: whether their labels are what the generator was asked for.
         """
-        rows = [
-            self._of_one(values[: self.size], labels[: self.size] if conditional else None)
-            for values, labels in zip(points.values, points.labels, strict=True)
-        ]
+        rows = self._rows(points, conditional)
         return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+    def _rows(self, points: Points, conditional: bool) -> list[dict[str, float]]:
+        values = points.values[:, : self.size]
+        features = np.stack([self._features(one) for one in values])
+        reference = np.broadcast_to(self._reference, (len(values), *self._reference.shape))
+        compared = _compared(jnp.asarray(reference), jnp.asarray(features))
+        return [
+            {name: float(found[replicate]) for name, found in compared.items()}
+            | self._alone(
+                values[replicate],
+                features[replicate],
+                points.labels[replicate, : self.size] if conditional else None,
+            )
+            for replicate in range(len(values))
+        ]
 
     def of_real(self) -> dict[str, float]:
         """The same metrics of real training points: what a perfect generator would get.
@@ -74,7 +85,8 @@ class Judge:
         """
         rng = np.random.default_rng(1)
         values, labels = self._real.draw(rng, min(self.size, self._real.most or self.size))
-        found = self._of_one(values, labels if self._classifier is not None else None)
+        labelled = self._classifier is not None and self._real.classes > 0
+        (found,) = self._rows(Points(values[None], labels[None]), labelled)
         for name in ("memorised", "nearest_distance"):
             found.pop(name, None)
         if "confidence" in found:
@@ -82,11 +94,10 @@ class Judge:
             found["classifier_accuracy"] = self._classifier.accuracy
         return found
 
-    def _of_one(self, values: np.ndarray, labels: np.ndarray | None) -> dict[str, float]:
-        features = jnp.asarray(self._features(values))
-        found = {key: float(value) for key, value in _compared(self._reference, features).items()}
+    def _alone(self, values: np.ndarray, features: np.ndarray, labels: np.ndarray | None) -> dict[str, float]:
+        """What can be said of one replicate's points by themselves, or beside the training images."""
         flat = values.reshape(len(values), -1)
-        found["variance"] = float(features.var(axis=0, ddof=1).sum())
+        found = {"variance": float(features.var(axis=0, ddof=1).sum())}
         if self._training is None:
             found["mean_error_squared"] = float(((flat.mean(0) - self.centre) ** 2).sum())
             return found
@@ -113,7 +124,7 @@ class Judge:
         return {"mean": along.mean(axis=1), "variance": variance, "kurtosis": fourth / squared}
 
 
-@partial(jax.jit)
+@mapped
 def _compared(reference: jax.Array, features: jax.Array) -> dict[str, jax.Array]:
     found = neighbours(reference, features, NEIGHBOURS)._asdict()
     return found | {

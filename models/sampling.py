@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -58,6 +59,11 @@ def denoiser(apply: Network, parameters: Any, labels: Array, classes: int, weigh
     return guided(conditional, unconditional, weight)
 
 
+keyed = mapped(jax.random.fold_in)
+"""(keys, numbers) -> keys."""
+
+
+@lru_cache(maxsize=8)
 def sampling(generator: Diffusion, sampler: Sampler, shape: tuple[int, ...], classes: int) -> Sampling:
     """How points are drawn from one kind of network.
 
@@ -106,7 +112,6 @@ def sampling(generator: Diffusion, sampler: Sampler, shape: tuple[int, ...], cla
         return model.mean + model.scale * x
 
     outside = generator.network == UNET and on_cpu()
-    keyed = mapped(jax.random.fold_in)
     if not outside:
         at_once = mapped(whole)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -72,6 +73,7 @@ class Trainer(NamedTuple):
     stride: int
 
 
+@lru_cache(maxsize=8)
 def trainer(generator: Diffusion, training: Training, shape: tuple[int, ...], classes: int) -> Trainer:
     """How one kind of network is fitted to points of one shape.
 

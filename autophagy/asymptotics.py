@@ -72,8 +72,8 @@ class OfLimit:
 
     @property
     def comparisons(self) -> int:
-        """One at every generation."""
-        return self.value.size
+        """One for every value that is predicted."""
+        return int(np.isfinite(self.value).sum())
 
     def replicates(self, family: int, work: int) -> int:
         """Those of the moments."""
@@ -97,7 +97,7 @@ class OfLimit:
             missed=int((found.tested & ~(moved[0] & moved[1])).sum()),
             untestable=int((found.verdict == NOT_TESTABLE).sum()),
             replicates=int(np.min(sample.count)),
-            largest_z=float(np.abs(found.z).max()),
+            largest_z=float(np.abs(found.z[found.tested]).max(initial=0)),
         )
 
 

@@ -28,11 +28,13 @@ def _table() -> dict[str, Run]:
     """Every experiment by its name: (parameters, seeds, seed) -> values [replicate, *axes]."""
     from jaxsim.diffusion_experiments import DIFFUSION_EXPERIMENTS
     from jaxsim.kernel_density_experiments import KERNEL_EXPERIMENTS
+    from jaxsim.metrics_experiments import METRIC_EXPERIMENTS
     from jaxsim.mitigation_experiments import MITIGATION_EXPERIMENTS
     from jaxsim.mixture_experiments import MIXTURE_EXPERIMENTS
 
     tables: tuple[dict[str, Run], ...] = (
         DIFFUSION_EXPERIMENTS,
+        METRIC_EXPERIMENTS,
         MITIGATION_EXPERIMENTS,
         KERNEL_EXPERIMENTS,
         MIXTURE_EXPERIMENTS,

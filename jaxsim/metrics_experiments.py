@@ -114,7 +114,7 @@ def uniform_neighbours(given: Parameters, seeds: int, seed: int) -> np.ndarray:
 
 
 def gaussian_vendi(given: Parameters, seeds: int, seed: int) -> np.ndarray:
-    """Of n normal points under the Gaussian kernel: 1 / score of order 2, log score of order 1: [replicate, 2]."""
+    """Of n normal points, Gaussian kernel: 1 / score of order 2, log score of order 1: [replicate, 2]."""
     scale = jnp.sqrt(jnp.array(given["variances"]))
 
     def one(key: Any) -> Array:
@@ -138,7 +138,7 @@ def categorical_vendi(given: Parameters, seeds: int, seed: int) -> np.ndarray:
 
 
 def modes(given: Parameters, seeds: int, seed: int) -> np.ndarray:
-    """Mode weights of a replace loop that draws labels: sum w^2, entropy, modes left: [replicate, 3, generation]."""
+    """Modes in a replace loop of labels: sum w^2, entropy, modes left: [replicate, 3, generation]."""
     n, count = given["n"], len(given["shares"])
 
     def one(key: Any) -> Array:

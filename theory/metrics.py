@@ -36,8 +36,9 @@ def frechet_in_loop(variances: ArrayLike, n: int, generations: ArrayLike) -> Arr
 def frechet_of_sample(variances: ArrayLike, n: int) -> float:
     r"""E of the distance between N(mu, Sigma) and n of its own samples to order 1/n: the estimator's bias.
 
-    [tr Sigma + sum_{ij} s_i s_j (1 + [i = j]) / (2 (s_i + s_j))] / n, s the eigenvalues, by expanding tr (Sigma^1/2 S Sigma^1/2)^1/2 to second order; (d + d (d + 1) / 4) / n for the identity. The
-    divisor of S changes order n^-2 only. (Own derivation.)
+    [tr Sigma + sum_{ij} s_i s_j (1 + [i = j]) / (2 (s_i + s_j))] / n, s the eigenvalues, by expanding
+    tr (Sigma^1/2 S Sigma^1/2)^1/2 to second order; (d + d (d + 1) / 4) / n for the identity. The divisor of
+    S changes order n^-2 only. (Own derivation.)
     """
     s = np.asarray(variances, float)
     pairs = s[:, None] * s * (1 + np.eye(len(s))) / (2 * (s[:, None] + s))

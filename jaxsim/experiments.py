@@ -31,6 +31,7 @@ def _table() -> dict[str, Run]:
     from jaxsim.metrics_experiments import METRIC_EXPERIMENTS
     from jaxsim.mitigation_experiments import MITIGATION_EXPERIMENTS
     from jaxsim.mixture_experiments import MIXTURE_EXPERIMENTS
+    from jaxsim.text_experiments import TEXT_EXPERIMENTS
 
     tables: tuple[dict[str, Run], ...] = (
         DIFFUSION_EXPERIMENTS,
@@ -38,5 +39,6 @@ def _table() -> dict[str, Run]:
         MITIGATION_EXPERIMENTS,
         KERNEL_EXPERIMENTS,
         MIXTURE_EXPERIMENTS,
+        TEXT_EXPERIMENTS,
     )
     return {name: run for table in tables for name, run in table.items()}

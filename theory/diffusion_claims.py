@@ -6,6 +6,7 @@ from typing import Any
 
 from theory import diffusion_expected as expected
 from theory.claim import Case, Claim, Experiment
+from theory.guidance_claims import GUIDANCE_CLAIMS
 from theory.loop import Gaussian, Loop, Sampler
 from theory.policy import Fresh
 
@@ -40,7 +41,7 @@ _WIDE = (0.05, 1.0, 9.0)
 _SAMPLERS = (
     Claim(
         "mixture.D1",
-        "variance",
+        "sampled_variance",
         "exact",
         r"g(s) = s\,\frac{P}{V_T} \prod_{t=1}^T \cos^2(\phi_t - \phi_{t-1}),\quad"
         r" \phi_t = \arctan\frac{\tan\theta_t}{\sqrt s},\ V_t = s\cos^2\theta_t + \sin^2\theta_t;\quad"
@@ -58,7 +59,7 @@ _SAMPLERS = (
     ),
     Claim(
         "mixture.D2",
-        "variance",
+        "sampled_variance",
         "asymptotic",
         r"\lambda(s) = \lambda(1/s),\quad \lambda(1) = \cos^{2T}\frac{\pi}{2T},\quad"
         r" \ln\lambda(s) = -\frac{\pi^2}{4T}\cosh\frac{\ln s}{2} + O(T^{-3})",
@@ -71,36 +72,26 @@ _SAMPLERS = (
     ),
     Claim(
         "mixture.D3",
-        "variance",
+        "sampled_variance",
         "exact",
         r"g(s) = s^2\Bigl[\frac{\bar\alpha_T P}{V_T^2} + \sum_{t=1}^T"
         r" \frac{\bar\alpha_{t-1}\sigma_t^2}{V_{t-1}^2}\Bigr],\quad \sigma_t^2 = \beta_t \text{ or }"
         r" \tilde\beta_t;\quad \sigma_t^2 = \beta_t V_{t-1}/V_t \Rightarrow g(s) = s\ (P = V_T)",
         OWN + "; DDPM: Ho et al., 2020, arXiv:2006.11239; best variance: Bao et al., 2022, arXiv:2201.06503",
-        _SCORE + "DDPM, with or without noise in the last transition (the term t = 1), as is said",
+        _SCORE + "DDPM, with or without noise in the last transition (the term t = 1), as is said; between it"
+        " and DDIM, at any eta, the recursion of one transition",
         "moments",
         (
             _sampler("linear", 50, "beta", _WIDE),
             _sampler("linear", 50, "posterior", _WIDE),
             _sampler("cosine", 20, "beta-to-the-end", _WIDE),
+            _sampler("linear", 20, "ddim", (0.05, 0.4, 9.0), eta=0.5),
         ),
         expected.samples,
     ),
     Claim(
-        "mixture.D3",
-        "variance",
-        "recursion",
-        r"v' = \Bigl(\frac{c\,c's + \sin\theta\sqrt{\sin^2\theta' - \sigma^2}}{V}\Bigr)^2 v + \sigma^2,\quad"
-        r" \sigma^2 = \eta^2\tilde\beta,\ c = \cos\theta",
-        "Song et al., 2021, arXiv:2010.02502, with the affine score",
-        _SCORE + "DDIM with any eta",
-        "moments",
-        (_sampler("linear", 20, "ddim", (0.05, 0.4, 9.0), eta=0.5),),
-        expected.samples,
-    ),
-    Claim(
         "mixture.D4",
-        "variance",
+        "sampled_variance",
         "recursion",
         r"g(s) = \sigma_T^2 \prod_{a \to b}\Bigl(1 + \frac{b-a}{2}\Bigl[\frac{a}{s+a^2} +"
         r" \frac{b}{s+b^2}\,\frac{s+ab}{s+a^2}\Bigr]\Bigr)^2,\quad \text{last step } \frac{s}{s+a^2}",
@@ -153,7 +144,7 @@ _LOOPS = (
     ),
     Claim(
         "mixture.D6",
-        "variance",
+        "sampled_variance",
         "asymptotic",
         r"E\,g(\hat\Sigma)_{jj} = g - \frac{g's_j}{n} + \frac{g''s_j^2}{n} + \sum_{i \ne j}"
         r" \frac{s_is_j}{n}\,\frac{g(s_i) - g(s_j) - g'(s_j)(s_i - s_j)}{(s_i - s_j)^2} + O(n^{-2})",
@@ -172,90 +163,6 @@ _LOOPS = (
 )  # fmt: skip
 
 
-def _guided(steps: int, sampler: str, guidance: float, draws: int, **more: Any) -> Case:
-    return _case(
-        "guided sampler", schedule="cosine", steps=steps, sampler=sampler, guidance=guidance,
-        conditional=(1.2, 0.5), unconditional=(0.2, 2.0), draws=draws, **more,
-    )  # fmt: skip
-
-
-_TWO_NORMALS = "guided score (1 + g) S_c - g S_u of normals N(mu_c, s), N(mu_c - delta, u), w = 1 + g; "
-
-_GUIDANCE = (
-    Claim(
-        "mixture.D7",
-        "variance",
-        "exact",
-        r"s^w u^{1-w},\quad \text{push } (w-1)\,\delta\,(s/u)^{w/2}\,"
-        r"{}_2F_1\bigl(\tfrac w2, \tfrac12; \tfrac32; 1 - \tfrac su\bigr)",
-        OWN + "; s = 1, u = 2: Bradley and Nakkiran, 2024, arXiv:2408.09000",
-        _TWO_NORMALS + "probability flow from full noise; T steps of DDIM differ by order 1/T",
-        "limit",
-        (_guided(400, "ddim", 2.0, 32), _guided(400, "ddim", 0.5, 32)),
-        expected.guided_by_flow,
-        expected.step_error,
-    ),
-    Claim(
-        "mixture.D7",
-        "variance",
-        "exact",
-        r"\frac{su - s^{2w}u^{2-2w}}{(2w-1)(u-s)},\quad \text{push } \delta\,\frac{s - s^w u^{1-w}}{u - s}",
-        OWN + "; s = 1, u = 2: Bradley and Nakkiran, 2024, arXiv:2408.09000",
-        _TWO_NORMALS + "reverse SDE from full noise; T steps of DDPM differ by order 1/T",
-        "limit",
-        (_guided(100, "beta", 2.0, 32), _guided(100, "beta", 0.5, 32)),
-        expected.guided_by_diffusion,
-        expected.step_error,
-    ),
-    Claim(
-        "mixture.D7",
-        "variance",
-        "recursion",
-        r"D = px + q\colon\ m' = (c' - ca)(pm + q) + am,\ v' = \bigl((c' - ca)p + a\bigr)^2 v + \sigma^2,"
-        r"\quad a = \sqrt{\sin^2\theta' - \sigma_0^2}/\sin\theta",
-        OWN,
-        _TWO_NORMALS + "any number of steps of DDIM or DDPM",
-        "moments",
-        (_guided(20, "ddim", 1.5, 32), _guided(20, "beta", 1.5, 32)),
-        expected.guided_in_steps,
-    ),
-    Claim(
-        "mixture.D8",
-        "log_variance",
-        "asymptotic",
-        r"s' = s^w u^{1-w},\ m' = m + \mathrm{push}(w, s, u, m),\ u = s + m^2"
-        r"\quad (n = \infty;\ +O(1/n) \text{ by the delta method})",
-        OWN,
-        "two classes N(+-m, s), affine conditional and unconditional scores, error of order n^-2; the map is"
-        " that of the T steps of DDIM",
-        "limit",
-        (
-            _case(
-                "guided loop", schedule="cosine", steps=20, sampler="ddim", guidance=0.5, mean=1.0,
-                variance=1.0, n=200, generations=(1, 2, 3),
-            ),
-        ),
-        expected.guided_loops,
-        expected.guided_loops_error,
-    ),
-    Claim(
-        "mixture.D9",
-        "variance",
-        "recursion",
-        r"\frac{dx}{d\sigma} = \frac{x - D(x)}{\sigma},\quad"
-        r" D = (1+g)\,D_{N(1,1)} - g\,D_{(N(1,1) + N(-1,1))/2}",
-        OWN,
-        "the class N(1, 1) guided by the true score of the two modes, probability flow from sigma = 80",
-        "moments",
-        tuple(
-            _case("guided mixture", schedule="edm", steps=200, sampler="heun", guidance=g, draws=32)
-            for g in (0.5, 2.0)
-        ),
-        expected.guided_modes,
-    ),
-)  # fmt: skip
-
-
 def _mistaken(constant: float, relative: float) -> Case:
     return _case("score error", constant=constant, relative=relative, span=10.0, steps=100, draws=64)
 
@@ -265,7 +172,7 @@ _REVERSE = "reverse SDE of N(0, 1) data from N(0, 1) over B = int beta dt; "
 _ERRORS = (
     Claim(
         "mixture.D10",
-        "variance",
+        "sampled_variance",
         "exact",
         r"-x + e\colon\ N\bigl(2e(1 - e^{-B/2}), 1\bigr);\quad"
         r" -(1+d)x\colon\ N\Bigl(0, \frac{1 + 2d\,e^{-(1+2d)B}}{1 + 2d}\Bigr)",
@@ -320,7 +227,7 @@ _BRIDGE = (
     ),
     Claim(
         "mixture.B1",
-        "sampling_bias",
+        "trained_sampling_bias",
         "asymptotic",
         r"E\,\frac{b}{a} = E\,\lambda(S) + O\Bigl(\frac{T}{n\,\text{noises}}\Bigr)",
         OWN,
@@ -344,4 +251,4 @@ _BRIDGE = (
     ),
 )
 
-DIFFUSION_CLAIMS = _SAMPLERS + _LOOPS + _GUIDANCE + _ERRORS + _BRIDGE
+DIFFUSION_CLAIMS = _SAMPLERS + _LOOPS + GUIDANCE_CLAIMS + _ERRORS + _BRIDGE

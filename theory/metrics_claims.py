@@ -4,135 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
-from theory import metrics, metrics_neighbours, metrics_vendi, wright_fisher
+from theory import metrics_expected as expected
 from theory.claim import Case, Claim, Experiment
 
 OWN = "own derivation"
-Array = NDArray[np.float64]
 
 
 def _case(name: str, quick: bool = True, **parameters: Any) -> Case:
     return Case(Experiment(f"metric {name}", tuple(parameters.items())), quick=quick)
-
-
-def _means(values: ArrayLike, variance: ArrayLike = np.nan) -> Array:
-    """Means, and variances where they are known, of one replicate: [4, *axes]."""
-    mean = np.asarray(values, float)
-    unknown = np.full_like(mean, np.nan)
-    return np.stack([mean, np.broadcast_to(variance, mean.shape), unknown, unknown])
-
-
-def frechet_loops(case: Case) -> Array:
-    """Of `metric frechet loop`."""
-    get = case.loop.get
-    return _means(metrics.frechet_in_loop(get("variances"), get("n"), get("generations")))
-
-
-def frechet_samples(case: Case) -> Array:
-    """Of `metric frechet sample`."""
-    return _means(metrics.frechet_of_sample(case.loop.get("variances"), case.loop.get("n")))
-
-
-def frechet_error(case: Case) -> Array:
-    """By how much it may err: a share d / n of itself."""
-    get = case.loop.get
-    return frechet_samples(case)[0] * len(get("variances")) / get("n")
-
-
-def pooled_loops(case: Case) -> Array:
-    """Of `metric pooled loop`."""
-    get = case.loop.get
-    return _means(metrics.pooled_moments(get("variance"), get("n"), get("generation")))
-
-
-def precision_recalls(case: Case) -> Array:
-    """Of `metric precision recall`, between finite samples."""
-    get = case.loop.get
-    laws = get("real_variance"), get("fake_variance")
-    sizes = get("real"), get("fake")
-    found = [
-        metrics.inside_sampled(get("dimension"), get("alpha"), *one[::way], two[::way], get("shift"))
-        for way, one, two in ((1, laws, sizes), (-1, laws, sizes))
-    ]
-    return _means(*np.array(found).T)
-
-
-def _isotropic(case: Case) -> tuple:
-    get = case.loop.get
-    laws = get("real_variance"), get("fake_variance")
-    return get("dimension"), *laws, (get("real"), get("fake")), get("k")
-
-
-def equal_neighbours(case: Case) -> Array:
-    """Of `metric neighbours` for equal laws: density and coverage."""
-    get = case.loop.get
-    coverage = metrics_neighbours.coverage_of_equals(get("real"), get("fake"), get("k"))
-    return _means([np.nan, np.nan, 1.0, coverage])
-
-
-def normal_neighbours(case: Case) -> Array:
-    """Of `metric neighbours`: density and coverage by quadrature."""
-    known = _isotropic(case)
-    density, coverage = metrics_neighbours.density(*known), metrics_neighbours.coverage(*known)
-    return _means([np.nan, np.nan, density, coverage])
-
-
-def limiting_neighbours(case: Case) -> Array:
-    """Of `metric neighbours`: precision (on the line), density and coverage of ever larger samples."""
-    dimension, real, fake, sizes, k = _isotropic(case)
-    coverage = metrics_neighbours.coverage_limit(dimension, real, fake, sizes[1] / sizes[0], k)
-    share = metrics_neighbours.precision_limit(k)
-    return _means([share, np.nan, 1.0, coverage])
-
-
-def limiting_error(case: Case) -> Array:
-    """By how much they may err, of order 1/N: for coverage and density twice the change as N doubles."""
-    dimension, real, fake, sizes, k = _isotropic(case)
-    larger = (2 * sizes[0], 2 * sizes[1])
-    changes = [
-        2 * abs(of(dimension, real, fake, sizes, k) - of(dimension, real, fake, larger, k))
-        for of in (metrics_neighbours.density, metrics_neighbours.coverage)
-    ]
-    return np.array([1 / sizes[0], 0.0, *changes])
-
-
-def uniform_neighbours(case: Case) -> Array:
-    """Of `metric uniform neighbours`."""
-    get = case.loop.get
-    precision, recall = (
-        metrics_neighbours.precision_of_uniforms(get(size), get("k")) for size in ("real", "fake")
-    )
-    coverage = metrics_neighbours.coverage_of_equals(get("real"), get("fake"), get("k"))
-    return _means([precision, recall, 1.0, coverage])
-
-
-def gaussian_vendis(case: Case) -> Array:
-    """Of `metric gaussian vendi`: the score of order 2."""
-    get = case.loop.get
-    square = metrics_vendi.mean_square_similarity(get("variances"), get("scale"), get("n"))
-    return _means([square, np.nan])
-
-
-def vendi_bound(case: Case) -> Array:
-    """The population's log score of order 1, which bounds its mean over samples."""
-    get = case.loop.get
-    return _means([np.nan, np.log(metrics_vendi.vendi(get("variances"), get("scale")))])
-
-
-def categorical_vendis(case: Case) -> Array:
-    """Of `metric categorical vendi`: the plug-in estimates of sum p^2 and of the entropy."""
-    n, shares = case.loop.get("n"), np.array(case.loop.get("shares"))
-    square = (shares**2).sum()
-    return _means([square + (1 - square) / n, wright_fisher.entropy(n, shares, [1])[0]])
-
-
-def modes(case: Case) -> Array:
-    """Of `metric modes`."""
-    get = case.loop.get
-    return _means(metrics_vendi.modes_in_loop(get("shares"), get("n"), get("generations")))
 
 
 _LINE_PAIR = {"dimension": 1, "real_variance": 1.0, "shift": 0.0}
@@ -147,11 +26,11 @@ METRIC_CLAIMS = (
         "replace, maximum likelihood, diagonal covariances, all n >= 2",
         "moments",
         (_case("frechet loop", variances=(2.0,) * 2 + (1.0,) * 4 + (0.5,) * 2, n=20, generations=(1, 3)),),
-        frechet_loops,
+        expected.frechet_loops,
     ),
     Claim(
         "mixture.M1",
-        "frechet",
+        "frechet_bias",
         "asymptotic",
         r"E\,d_F^2 = \frac1n \Bigl[\mathrm{tr}\,\Sigma + \sum_{ij}"
         r" \frac{s_is_j(1 + \delta_{ij})}{2(s_i + s_j)}\Bigr] + O(n^{-2});"
@@ -163,8 +42,8 @@ METRIC_CLAIMS = (
             _case("frechet sample", variances=(1.0, 1.0, 1.0, 1.0), n=200),
             _case("frechet sample", variances=(2.0, 2.0, 1.0, 1.0, 0.2, 0.2), n=200),
         ),
-        frechet_samples,
-        frechet_error,
+        expected.frechet_samples,
+        expected.frechet_error,
     ),
     Claim(
         "mixture.M1",
@@ -176,7 +55,7 @@ METRIC_CLAIMS = (
         "replace, maximum likelihood; points pooled over runs",
         "moments",
         (_case("pooled loop", variance=1.0, n=50, generation=3, copies=64, draws=8),),
-        pooled_loops,
+        expected.pooled_loops,
     ),
     Claim(
         "mixture.M2",
@@ -198,11 +77,11 @@ METRIC_CLAIMS = (
                 real=100, fake=80,
             ),
         ),
-        precision_recalls,
+        expected.precision_recalls,
     ),
     Claim(
         "mixture.M3",
-        "coverage",
+        "coverage_of_equals",
         "exact",
         r"E\,\text{coverage} = 1 - \prod_{i=1}^k \frac{N-i}{N+M-i},\quad E\,\text{density} = 1",
         "Naeem et al., 2020, arXiv:2002.09797; density: " + OWN,
@@ -214,7 +93,7 @@ METRIC_CLAIMS = (
                 k=3,
             ),
         ),
-        equal_neighbours,
+        expected.equal_neighbours,
     ),
     Claim(
         "mixture.M3",
@@ -232,11 +111,11 @@ METRIC_CLAIMS = (
                 k=5,
             ),
         ),
-        normal_neighbours,
+        expected.normal_neighbours,
     ),
     Claim(
         "mixture.M3",
-        "coverage",
+        "coverage_limit",
         "asymptotic",
         r"\text{coverage} \to 1 - E_f\Bigl(1 + \frac{M}{N}\frac{g}{f}\Bigr)^{-k},\quad"
         r" \text{density} \to 1,\quad \text{precision} \to 1 - 4^{-k}\ (d = 1)",
@@ -248,8 +127,8 @@ METRIC_CLAIMS = (
             _case("neighbours", fake_variance=0.5, real=60, fake=60, k=1, **_LINE_PAIR),
             _case("neighbours", False, fake_variance=0.7, real=60, fake=60, k=2, **_LINE_PAIR),
         ),
-        limiting_neighbours,
-        limiting_error,
+        expected.limiting_neighbours,
+        expected.limiting_error,
     ),
     Claim(
         "mixture.M3",
@@ -264,11 +143,11 @@ METRIC_CLAIMS = (
             _case("uniform neighbours", real=20, fake=30, k=1),
             _case("uniform neighbours", real=20, fake=30, k=2),
         ),
-        uniform_neighbours,
+        expected.uniform_neighbours,
     ),
     Claim(
         "mixture.M4",
-        "vendi",
+        "vendi_2",
         "exact",
         r"E\,\frac{1}{\mathrm{VS}_2} = \frac1n + \Bigl(1 - \frac1n\Bigr) \prod_j \Bigl(1 + \frac{4s_j}{l^2}"
         r"\Bigr)^{-1/2}",
@@ -276,7 +155,7 @@ METRIC_CLAIMS = (
         "n normal points, Gaussian kernel of scale l, order 2",
         "moments",
         (_case("gaussian vendi", variances=(2.0, 0.5), scale=1.0, n=30),),
-        gaussian_vendis,
+        expected.gaussian_vendis,
     ),
     Claim(
         "mixture.M4",
@@ -288,12 +167,12 @@ METRIC_CLAIMS = (
         "normal points, Gaussian kernel: entropy is concave, and the sample's operator has the right mean",
         "bound",
         (_case("gaussian vendi", variances=(2.0, 0.5), scale=1.0, n=30),),
-        vendi_bound,
+        expected.vendi_bound,
         side="below",
     ),
     Claim(
         "mixture.M4",
-        "vendi",
+        "vendi_of_classes",
         "exact",
         r"E\,\frac1{\mathrm{VS}_2} = F + \frac{1-F}{n},\quad"
         r" E\ln\mathrm{VS}_1 = -\sum_i E\,\frac{B_i}{n}\ln\frac{B_i}{n},\ B_i \sim \mathrm{Bin}(n, p_i)",
@@ -301,7 +180,7 @@ METRIC_CLAIMS = (
         "n draws of classes, the kernel that tells them apart",
         "moments",
         (_case("categorical vendi", shares=(0.5, 0.3, 0.15, 0.05), n=20),),
-        categorical_vendis,
+        expected.categorical_vendis,
     ),
     Claim(
         "mixture.M5",
@@ -313,6 +192,6 @@ METRIC_CLAIMS = (
         "weights of modes that keep apart, replace, any n",
         "moments",
         (_case("modes", shares=(0.4, 0.3, 0.2, 0.07, 0.03), n=40, generations=(1, 3, 8)),),
-        modes,
+        expected.modes,
     ),
 )  # fmt: skip

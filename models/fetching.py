@@ -10,6 +10,12 @@ from models.catalogue import CATALOGUE, data_folder
 from theory.quantity import LoopError
 
 
+TIMEOUT = 30
+"""Seconds without a byte after which a download is given up."""
+
+BLOCK = 1 << 16
+
+
 def fetch(name: str, folder: str | os.PathLike[str] | None = None, address: str | None = None) -> list[Path]:
     """Download the files of a data set that are not there yet.
 
@@ -34,12 +40,22 @@ def fetch(name: str, folder: str | os.PathLike[str] | None = None, address: str 
     paths = []
     for file, expected in entry.files:
         try:
-            found = pooch.retrieve(f"{base.rstrip('/')}/{file}", expected, file, place)
+            found = pooch.retrieve(f"{base.rstrip('/')}/{file}", expected, file, place, downloader=_download)
         except Exception as error:  # whatever the network, the server and the disk can do
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise LoopError("data", f"{name}/{file}", f"the download failed ({reason})") from None
         paths.append(Path(found))
     return paths
+
+
+def _download(url: str, target: str, _: object) -> None:
+    """What pooch does by default, its connection closed whatever happens."""
+    import requests
+
+    with requests.get(url, stream=True, timeout=TIMEOUT) as response, Path(target).open("wb") as file:
+        response.raise_for_status()
+        for block in response.iter_content(BLOCK):
+            file.write(block)
 
 
 def _published() -> str:

@@ -116,19 +116,8 @@ def affine_step(recipe: Recipe, **settings: Any) -> AffineStep:
         state.advance()
     if recipe.pooled and any(recipe.at(state.generation + 1, peer).adds for peer in range(recipe.peers)):
         raise LoopError("data", None, "its pool grows from generation to generation")
-    now = _coordinates(state)
+    now, rows, base = probed(state)
     labels = list(now)
-    zero, one = state.number(0), state.number(1)
-
-    def after(unit: Label | None) -> dict[Label, Number]:
-        probe = copy.deepcopy(state)
-        _put(probe, {label: one if label == unit else zero for label in labels})
-        probe.advance()
-        return _coordinates(probe)
-
-    base = after(None)
-    columns = {label: after(label) for label in labels}
-    rows = {row: {c: columns[c][row] - base[row] for c in labels} for row in labels}
     kept = {row for row in labels if base[row] == 0 and all(rows[row][c] == (c == row) for c in labels)}
     moving = [row for row in labels if row not in kept]
     offset = [base[row] + sum(rows[row][c] * now[c] for c in kept) for row in moving]
@@ -141,6 +130,26 @@ def affine_step(recipe: Recipe, **settings: Any) -> AffineStep:
         fits=tuple(_labels_of(peer) for peer in range(recipe.peers)),
         known={row: now[row] for row in kept},
     )
+
+
+def probed(
+    state: Provenance,
+) -> tuple[dict[Label, Number], dict[Label, dict[Label, Number]], dict[Label, Number]]:
+    """What the state holds, and how the next generation's follows from it: rows of A, and b."""
+    now = _coordinates(state)
+    labels = list(now)
+    zero, one = state.number(0), state.number(1)
+
+    def after(unit: Label | None) -> dict[Label, Number]:
+        probe = copy.deepcopy(state)
+        _put(probe, {label: one if label == unit else zero for label in labels})
+        probe.advance()
+        return _coordinates(probe)
+
+    base = after(None)
+    columns = {label: after(label) for label in labels}
+    rows = {row: {c: columns[c][row] - base[row] for c in labels} for row in base}
+    return now, rows, base
 
 
 def _labels_of(peer: int) -> tuple[Label, Label, Label]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import sympy as sp
 
@@ -17,9 +18,12 @@ from theory.fit_law import GaussianStep
 from theory.fits import Fit, constant_size, fit, require_replace
 from theory.gaussian import bounded_below, collapse_below
 from theory.limits import thresholds
-from theory.loop import Loop, LoopError, is_symbolic
+from theory.loop import Gaussian, Loop, LoopError, Replace, is_symbolic
 from theory.precision import context, step
 from theory.recursion import Kind, N, T, constants, expression, function_of_t, kind, solved
+
+if TYPE_CHECKING:
+    from theory.recipe_derivation import RecipeDerivation
 
 MELLIN = ((0, 0, 1), (0, 0, 2), (0, 1, 0), (2, 1, 0), (0, -2, 0), (2, -2, 0))
 """Beside the polynomials: what log-variance, Wasserstein distance and the divergences are made of."""
@@ -45,8 +49,10 @@ def steps(kind: Kind) -> sp.Expr:
     return T - 1 if kind.late else T
 
 
-def derive(loop: Loop, weight: int = 6) -> Derivation:
+def derive(loop: Loop, weight: int = 6) -> Derivation | RecipeDerivation:
     """The recursion of all polynomial moments up to `weight`, and of the logarithm and odd powers, solved.
+
+    For any policy but replace, and behind a detector or a correction: the recursion of second moments.
 
     Numbers in the loop stay symbols: n, lambda and the first model's sigma_0; rates and thresholds in numbers
     appear beside.
@@ -54,6 +60,10 @@ def derive(loop: Loop, weight: int = 6) -> Derivation:
     Raises:
         LoopError: if the source is not a Gaussian on the line.
     """
+    if isinstance(loop.source, Gaussian) and (loop.selection or not isinstance(loop.data, Replace)):
+        from theory.recipe_derivation import derive as derive_recipe
+
+        return derive_recipe(loop)
     if not getattr(loop.source, "is_scalar", False):
         raise LoopError("source", loop.source, "the derivation is written for a Gaussian on the line")
     require_replace(loop)

@@ -24,6 +24,7 @@ from jaxsim.setting import (
     require_sound,
 )
 from jaxsim.summary import Summary, Tally
+from theory.discrete_source import Categorical, Poisson
 from theory.loop import Loop, LoopError, Replace, require_numbers
 from theory.loop_file import loop_hash
 from theory.observable import passages
@@ -45,14 +46,17 @@ def first_passage(
     progress: Callable[[int, int], None] | None = None,
     precision: Precision | None = None,
 ) -> xr.Dataset:
-    """The first generation with variance at most half the source's, replicate by replicate.
+    """The first generation at which something has happened, replicate by replicate.
+
+    `half_life`: the variance is at most half the source's. `first_loss_time`: there are fewer categories than
+    model 0 has; `collapse_time`: there is at most one.
 
     Runs until every replicate has passed, or `max_generations`; replicates draw what they draw in `simulate`.
 
     Args:
-        loop: a Gaussian loop on the line.
+        loop: a Gaussian loop on the line under replacement, or a categorical or Poisson one.
         seeds: replicates.
-        observable: `half_life`.
+        observable: the name of a passage.
         seed: the master seed.
         engine: `exact` or `literal`.
         max_generations: where to stop; who has not passed by then is censored.
@@ -71,7 +75,7 @@ def first_passage(
     if isinstance(max_generations, bool) or not isinstance(max_generations, int) or max_generations < 1:
         raise LoopError("max_generations", max_generations, "a whole number of at least 1 is needed")
     devices = chosen_devices(devices)
-    walk = Walk(loop, observable, engine, seed, max_generations, precision)
+    walk = walk_of(loop, observable, engine, seed, max_generations, precision)
     total, censored, stretch = Tally(), 0, BATCH * len(devices) * walk.block
     for begin in range(0, seeds, stretch):
         times = walk(begin, min(seeds - begin, stretch), devices)
@@ -100,6 +104,22 @@ def statistics(total: Summary, censored: int | np.ndarray) -> np.ndarray:
     found[0] += censored
     found[1:] = np.where(np.asarray(censored) > 0, np.nan, found[1:])
     return found
+
+
+def walk_of(
+    loop: Loop,
+    observable: str,
+    engine: Engine,
+    seed: int,
+    limit: int,
+    precision: Precision | None = None,
+) -> Any:
+    """What walks replicates of a loop to a passage: a `Walk`, or that of `jaxsim.categorical_passage`."""
+    if isinstance(loop.source, Categorical | Poisson):
+        from jaxsim import categorical_passage
+
+        return categorical_passage.Walk(loop, observable, engine, seed, limit, precision)
+    return Walk(loop, observable, engine, seed, limit, precision)
 
 
 class Walk:

@@ -18,8 +18,9 @@ from scipy.optimize import brentq
 from jaxsim import multinomial
 from jaxsim.agreement import Sample, Theory, agree, replicates_for
 from jaxsim.categorical_model import bias_of, numbers_of, sampled, selected
-from jaxsim.categorical_passage import Walk
+from jaxsim.passage import first_passage
 from jaxsim.simulate import simulate
+from jaxsim.summary import STATISTICS
 from theory.discrete_source import Categorical, Poisson
 from theory.estimator import Smoothed
 from theory.loop import Loop, LoopError, Sampler
@@ -258,17 +259,14 @@ def test_passage_times_are_those_of_the_chain(observable, engine):
     second = 1 + first[under_way] @ solve @ (2 * solve @ ones + ones)
     theory = Theory(np.array([mean]), np.array([second - mean**2]))
     count = int(replicates_for(theory, 0.1, 1)[0].max())
-    walk = Walk(Loop(Categorical(source), Replace(n)), observable, engine, 0, 10**5)
-    times = np.concatenate(
-        [
-            walk(b, min(count - b, 8 * walk.block), tuple(jax.local_devices()[:1]))
-            for b in range(0, count, 8 * walk.block)
-        ]
-    )
-    assert (times > 0).all()
-    assert agree(Sample.of(times[:, None]), theory).mean.holds
+    found = first_passage(
+        Loop(Categorical(source), Replace(n)), count, observable=observable, engine=engine, seed=0
+    )[observable]
+    assert found.attrs["censored"] == 0
+    sample = Sample(*(np.array([found.sel(statistic=s).item()]) for s in STATISTICS[:5]))
+    assert agree(sample, theory).mean.holds
     late = Theory(theory.mean + 0.1 * np.sqrt(theory.variance), theory.variance)
-    assert agree(Sample.of(times[:, None]), late).disagrees
+    assert agree(sample, late).disagrees
 
 
 @pytest.mark.parametrize("policy", [Replace(50), Replace(5000), Fresh(3, 5), Accumulate(4)])

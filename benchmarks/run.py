@@ -16,12 +16,16 @@ import accumulate  # noqa: E402
 import categorical  # noqa: E402
 import exact_engine  # noqa: E402
 import literal_engine  # noqa: E402
+import memory  # noqa: E402
+import scaling  # noqa: E402
 
 BENCHMARKS = {
     "exact engine": exact_engine,
     "literal engine": literal_engine,
     "running sums": accumulate,
     "categories": categorical,
+    "memory": memory,
+    "scaling": scaling,
 }
 RESULTS = Path(__file__).parent / "results"
 

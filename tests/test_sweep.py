@@ -19,9 +19,11 @@ from jaxsim import blocks, gather
 from jaxsim import grid as grids
 from jaxsim import sweep as engine
 from jaxsim import unit_size as sizes
+from jaxsim.setting import chosen_devices
 from jaxsim.simulate import simulate
 from jaxsim.store import StoreError, exists, open_store
 from jaxsim.store_merge import merge
+from jaxsim.summary import Tally
 from jaxsim.sweep import run, sweep
 from theory.loop import Gaussian, Loop, LoopError, Replace, Sampler
 from theory.sweep_file import from_mapping, grid
@@ -149,10 +151,31 @@ def test_replicates_are_kept_on_request(tmp_path, whole):
 
 
 def test_any_number_of_devices(tmp_path, whole):
-    for devices in (2, 8):
+    for devices in (2, 4, 8):
         place = tmp_path / str(devices)
         run(plan(), str(place), devices=devices)
         assert contents(place) == contents(whole[0])
+
+
+def test_units_in_the_reverse_order(tmp_path, whole):
+    place = tmp_path / "store"
+    for unit in reversed(range(9)):
+        assert run(plan(), str(place), devices=1, shard=(unit, 9)).made == 1
+    assert contents(place) == contents(whole[0])
+
+
+def test_blocks_in_the_reverse_order(whole):
+    ready = grids.grid(plan()).measurement(0)
+    stretches = [(first, min(first + ready.kernel.block, SEEDS)) for first in range(0, SEEDS, 1024)]
+    apart = [ready.summary(*stretch, chosen_devices(1)) for stretch in reversed(stretches)]
+    total = Tally()
+    for part in reversed(apart):
+        total.add(part)
+    together = ready.summary(0, SEEDS, chosen_devices(1))
+    for name, values in vars(together).items():
+        assert np.array_equal(values, getattr(total.sum(), name)), name
+    pieces = ready.split(together.statistics())
+    assert np.array_equal(pieces["variance"], whole[1].variance.isel({"data.n": 0}).values)
 
 
 def test_a_unit_of_several_blocks_is_the_same(monkeypatch, whole):

@@ -69,7 +69,7 @@ def train(options: argparse.Namespace) -> int:
     if options.forecast:
         from models.forecast import forecast, told
 
-        foreseen = forecast(loop, run, found)
+        foreseen = forecast(loop, run.real, run.judge, found)
         content["forecast"] = foreseen
         lines += told(foreseen)
     if options.json:

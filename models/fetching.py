@@ -9,7 +9,6 @@ from pathlib import Path
 from models.catalogue import CATALOGUE, data_folder
 from theory.quantity import LoopError
 
-
 TIMEOUT = 30
 """Seconds without a byte after which a download is given up."""
 

@@ -123,6 +123,11 @@ class Judge:
         squared = np.maximum((deviation**2).mean(axis=1) ** 2, np.finfo(float).tiny)
         return {"mean": along.mean(axis=1), "variance": variance, "kurtosis": fourth / squared}
 
+    def held_out_mean(self) -> Float[np.ndarray, " direction"]:
+        """The mean of the held-out points along the same directions."""
+        values = self._real.held_out[0]
+        return (values.reshape(len(values), -1).mean(0) - self.centre) @ self.axes
+
 
 @mapped
 def _compared(reference: jax.Array, features: jax.Array) -> dict[str, jax.Array]:

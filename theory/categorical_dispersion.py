@@ -12,17 +12,18 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from fractions import Fraction
 from functools import cache
-from math import comb
+from math import comb, prod
 from typing import Any
 
-import mpmath
 import numpy as np
 from numpy.typing import NDArray
 
 from theory.categorical_course import Course, Step
-from theory.categorical_moments import Monomial, OneStep, Polynomial, anchored, closed, distinct_sum
+from theory.categorical_moments import Monomial, OneStep, Polynomial, anchored, closed, distinct_sum, power
+from theory.precision import context
 from theory.result import central
 
 Terms = dict[tuple[int, int, int], Any]
@@ -50,7 +51,7 @@ def central_moments(
         generations: increasing, at least 1; inf is answered where steps are constant, else nan.
         highest: 1 to 4.
     """
-    with mpmath.workdps(_digits(course)):
+    with context(_digits(course)):
         raw = _Raw(course, name, highest)
         rows = [central(list(_signed(name, found))) for found in raw.at(generations)]
         found = np.array([[float(x) for x in row] for row in rows]).T.reshape(highest, -1)
@@ -95,7 +96,7 @@ class _Raw:
             if last > needed or len(finite) < len(generations):
                 return self._spectral(generations, settled, needed)
         found = self._stepped(finite)
-        nan = [mpmath.nan] * self.highest
+        nan = [Decimal("nan")] * self.highest
         return [found[int(g)] if g < math.inf else nan for g in generations]
 
     def _spectral(self, generations: Sequence[float], settled: int, needed: int) -> list[list[Any]]:
@@ -152,7 +153,7 @@ class _Raw:
         """S^m, m = 1, ..., in monomials of the state of generation t."""
         shrink = _number(self.course.shrink(t))
         terms = _read_off(FUNCTIONS[self.name], shrink, self.merged)
-        powers = [{(0, 0, 0): mpmath.mpf(1)}]
+        powers = [{(0, 0, 0): Decimal(1)}]
         for _ in range(self.highest):
             powers.append(_times(powers[-1], terms))
         return [_grouped(m, powers) for m in range(1, self.highest + 1)]
@@ -163,7 +164,7 @@ class _Raw:
         kept = Counter(
             shares for shares in zip(start, course.inflow, course.source, strict=True) if self._counts(shares)
         )
-        totals = [mpmath.fsum(map(_number, shares)) for shares in (start, course.inflow, course.source)]
+        totals = [sum(map(_number, shares)) for shares in (start, course.inflow, course.source)]
         numbers = [
             (tuple(_number(share) / total for share, total in zip(shares, totals, strict=True)), count)
             for shares, count in kept.items()
@@ -171,14 +172,14 @@ class _Raw:
 
         @cache
         def power_sum(exponents: tuple[int, int, int]) -> Any:
-            return mpmath.fsum(
-                count * mpmath.fprod(share**e for share, e in zip(shares, exponents, strict=True) if e)
+            return sum(
+                count * prod(power(share, e) for share, e in zip(shares, exponents, strict=True))
                 for shares, count in numbers
             )
 
         if course.anchor is None:
             return {monomial: distinct_sum(monomial, power_sum) for monomial in monomials}
-        drawn = OneStep(Step(0, 0, mpmath.mpf(course.anchor)), False)
+        drawn = OneStep(Step(0, 0, Decimal(course.anchor)), False)
         return {
             monomial: sum(c * distinct_sum(x, power_sum) for x, c in anchored(monomial, drawn).items())
             for monomial in monomials
@@ -191,19 +192,19 @@ class _Raw:
 
 def _number(value: Any) -> Any:
     if isinstance(value, Fraction):
-        return mpmath.mpf(value.numerator) / value.denominator
-    return mpmath.mpf(value)
+        return Decimal(value.numerator) / value.denominator
+    return Decimal(value)
 
 
 def _read_off(terms: Terms, shrink: Any, merged: bool) -> Terms:
     """F of the model (1 - m) x + m y, as a polynomial of the state."""
     if shrink == 0:
-        return {key: mpmath.mpf(c) for key, c in terms.items()}
+        return {key: Decimal(c) for key, c in terms.items()}
     found: Terms = {}
     for (a, v, w), c in terms.items():
         for k in range(a + 1):
             key = (k, v, w + a - k) if merged else (k, v + a - k, w)
-            found[key] = found.get(key, 0) + c * comb(a, k) * (1 - shrink) ** k * shrink ** (a - k)
+            found[key] = found.get(key, 0) + c * comb(a, k) * power(1 - shrink, k) * power(shrink, a - k)
     return found
 
 
@@ -220,7 +221,7 @@ def _grouped(m: int, powers: Sequence[Terms]) -> Polynomial:
     """S^m as a sum over the ways to group its m factors by category."""
     found: Polynomial = {}
     for blocks, ways in _set_partitions(m).items():
-        partial: Polynomial = {(): mpmath.mpf(ways)}
+        partial: Polynomial = {(): Decimal(ways)}
         for size in blocks:
             grown: Polynomial = {}
             for sofar, c in partial.items():
@@ -258,5 +259,14 @@ def _distinct(rates: Sequence[Any]) -> list[Any]:
 
 def _vandermonde(nodes: Sequence[Any], values: Sequence[Any]) -> list[Any]:
     """C with sum_k c_k nodes_k^j = values_j."""
-    matrix = mpmath.matrix([[node**j for node in nodes] for j in range(len(nodes))])
-    return list(mpmath.lu_solve(matrix, mpmath.matrix(list(values))))
+    rows = [[node**j for node in nodes] + [value] for j, value in enumerate(values)]
+    size = len(nodes)
+    for k in range(size):
+        pivot = max(range(k, size), key=lambda i: abs(rows[i][k]))
+        rows[k], rows[pivot] = rows[pivot], rows[k]
+        rows[k] = [value / rows[k][k] for value in rows[k]]
+        for i in range(size):
+            if i != k:
+                factor = rows[i][k]
+                rows[i] = [x - factor * y for x, y in zip(rows[i], rows[k], strict=True)]
+    return [row[-1] for row in rows]

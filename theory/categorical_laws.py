@@ -213,6 +213,10 @@ class Union(NamedTuple):
 def unions(categories: Sequence[Category], largest: int) -> list[Union] | None:
     """All sets of 1 to `largest` categories, equal ones counted together; None if they are too many."""
     groups = Counter(categories)
+    if largest == 1:
+        return [Union(1, category, count) for category, count in groups.items()]
+    if math.comb(len(groups), min(largest, len(groups))) > MOST_UNIONS:
+        return None
     found: Counter = Counter({(0, Category(0.0, 0.0, 0.0)): 1})
     for category, count in groups.items():
         merged: Counter = Counter()

@@ -38,9 +38,14 @@ def stirling(k: int, j: int) -> int:
     return 0 if j == 0 or j > k else j * stirling(k - 1, j) + stirling(k - 1, j - 1)
 
 
+def power(x: Any, k: int) -> Any:
+    """x^k, 1 at k = 0 whatever x is (decimals do not raise 0 to it)."""
+    return x**k if k else 1
+
+
 def falling(n: Any, k: int) -> Any:
     """(n)_k = n (n - 1) ... (n - k + 1)."""
-    result = n**0
+    result = 1
     for j in range(k):
         result = result * (n - j)
     return result
@@ -96,13 +101,13 @@ class OneStep:
                 if (g and kept == 0) or (r and real == 0):
                     continue
                 outer = one * factorial(a) / (factorial(s) * factorial(r) * factorial(g))
-                outer = outer * (kept**g if g else 1) / self._total**a
+                outer = outer * power(kept, g) / self._total**a
                 for b, c in product(range(s + 1), range(r + 1)):
                     inner = stirling(s, b) * stirling(r, c)
                     if not inner:
                         continue
                     for j in range(b + 1 if shrink != 0 else 1):
-                        mix = comb(b, j) * (1 - shrink) ** (b - j) * (shrink**j if j else 1)
+                        mix = comb(b, j) * power(1 - shrink, b - j) * power(shrink, j)
                         key = (b, c, g + b - j, c + j)
                         found[key] = found.get(key, 0) + outer * inner * mix
         self._factors[a] = found
@@ -113,9 +118,9 @@ class OneStep:
         kept, _, synthetic, shrink = self.step
         return sum(
             comb(degree, s)
-            * (1 - shrink) ** s
+            * power(1 - shrink, s)
             * falling(synthetic, s)
-            * (kept ** (degree - s) if degree > s else 1)
+            * power(kept, degree - s)
             / self._total**degree
             for s in range(degree + 1)
             if degree == s or kept != 0

@@ -27,7 +27,7 @@ from jaxsim.corpus import corpus
 from jaxsim.multinomial import category_at, passed
 from jaxsim.random import Key, draw_key, threefry, unit
 from jaxsim.setting import Engine, Precision, Setting
-from jaxsim.text_statistics import DENSE, grams, occurrences
+from jaxsim.text_statistics import countable, grams, occurrences
 from theory.loop import Loop, LoopError, MaximumLikelihood, Replace, sample_sizes
 from theory.observable import TEXT
 
@@ -94,8 +94,6 @@ def prepared(
         raise LoopError("data.n", length, f"a text of {least} to {LARGEST_TEXT} tokens is needed")
     dtype = np.dtype(precision or "float64")
     fixed, symbols = _fixed(loop, order, dtype)
-    if symbols ** (order + 1) >= 2**63:
-        raise LoopError("estimator.order", order, f"runs of {order + 1} of {symbols} symbols exceed 63 bits")
     kind = "matrix" if loop.source.transition is not None else "text"
     step = stepper(kind, length, symbols, order)
     widest = 256 if length <= SHORT_TEXT else 32
@@ -130,6 +128,9 @@ def _fixed(loop: Loop, order: int, dtype: np.dtype) -> tuple[Fixed, int]:
         matrix = np.array(loop.source.transition, float)
         return Fixed(np.cumsum(stationary(matrix)), np.cumsum(matrix, axis=1), None, turn), len(matrix)
     source = corpus(loop.source.text, loop.source.symbols, order + 1)
+    if len(source.symbols) ** (order + 1) >= 2**63:
+        reason = f"runs of {order + 1} of {len(source.symbols)} symbols exceed 63 bits"
+        raise LoopError("estimator.order", order, reason)
     with jax.enable_x64(True):
         made = jax.jit(partial(model, symbols=len(source.symbols), order=order))(jnp.asarray(source.tokens))
     return Fixed(None, None, Grams(*map(np.asarray, made)), turn), len(source.symbols)
@@ -153,13 +154,13 @@ def model(tokens: Any, *, symbols: int, order: int) -> Grams:
     numbers, contexts = symbols ** (order + 1), symbols**order
     codes = grams(tokens, order + 1, symbols)
     total = codes.shape[0]
-    if numbers <= DENSE:
+    if countable(numbers, total):
         counts = occurrences(codes, numbers)
         codes = jnp.repeat(jnp.arange(numbers, dtype=codes.dtype), counts, total_repeat_length=total)
     else:
         codes = jnp.sort(codes)
     following = codes % contexts
-    if contexts <= DENSE:
+    if countable(contexts, total):
         held = occurrences(codes // symbols, contexts)
         ends = jnp.cumsum(held)
         begin, count = (ends - held)[following], held[following]

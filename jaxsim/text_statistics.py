@@ -12,7 +12,8 @@ import numpy as np
 from jaxtyping import Array
 
 WINDOW = 10  # symbols of a passage that counts as a duplicate when it has stood in the text before
-DENSE = 2**21  # numbers up to which occurrences are counted rather than sorted
+DENSE = 2**21  # numbers up to which occurrences may be counted rather than sorted
+ROOM = 16  # numbers for every token that has one, up to which counting is the faster
 
 Tokens = Any
 
@@ -40,6 +41,11 @@ def hashed(tokens: Tokens, length: int) -> Array:
     return code
 
 
+def countable(numbers: int, count: int) -> bool:
+    """Whether so many tokens with one of so many numbers are better counted than sorted."""
+    return numbers <= min(DENSE, ROOM * count)
+
+
 def occurrences(codes: Array, numbers: int) -> Array:
     """How often every number occurs, [number]."""
     return jnp.zeros(numbers, jnp.int32).at[codes].add(1, mode="promise_in_bounds")
@@ -47,7 +53,7 @@ def occurrences(codes: Array, numbers: int) -> Array:
 
 def different(codes: Array, numbers: int | None) -> Array:
     """How many different numbers there are; `numbers` is how many there could be."""
-    if numbers is not None and numbers <= DENSE:
+    if numbers is not None and countable(numbers, codes.shape[0]):
         return jnp.sum(occurrences(codes, numbers) > 0)
     ordered = jnp.sort(codes)
     return 1 + jnp.sum(ordered[1:] != ordered[:-1])
@@ -56,7 +62,7 @@ def different(codes: Array, numbers: int | None) -> Array:
 def spread(codes: Array, numbers: int) -> Array:
     """Entropy of the frequencies of numbers, in nats: log N - sum c log c / N."""
     total = codes.shape[0]
-    if numbers <= DENSE:
+    if countable(numbers, total):
         counts = occurrences(codes, numbers)
     else:
         ordered = jnp.sort(codes)

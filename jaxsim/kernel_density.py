@@ -3,6 +3,10 @@
 No density is evaluated in the loop, and never all pairs of points. The points lie in pairs, a complex number
 each, so that both normals of a Box-Muller pair serve and nothing is put together; a pool is one array, of
 which a generation writes its own stretch. Lengths are in the source's standard deviations from its mean.
+
+Up to 256 points, one word gives two parents and an angle, digit by digit in base n: a pair of parents has its
+probability to within a factor 1 +- 2^-16, and the angle is one of 2^16 at least, evenly spaced, so that the
+moments of the noise keep theirs. Beyond, parents have words of their own.
 """
 
 from collections.abc import Callable
@@ -26,6 +30,7 @@ from theory.source import Mixture
 
 LARGEST_KEPT = 2**22  # points that a replicate keeps
 BLOCK_BYTES = 2**17
+FEW = 256  # points
 NARROW = 1e-2  # a bandwidth below this part of the source's spread needs double precision
 CHEAP = ("mean_error", "mean_error_squared", "variance")
 POWERS = {"mean_error": 1, "mean_error_squared": 2, "variance": 2, "mise": -1, "nll": 0}
@@ -178,19 +183,37 @@ def starter(pairs: int) -> Callable:
 @lru_cache(maxsize=64)
 def stepper(shape: Shape) -> Callable:
     """(fixed, step, key, replicate, state) -> state: one generation of one replicate."""
-    choose = below if 2 * shape.pairs <= 2**16 else None
+    narrow = 2 * shape.pairs <= 2**16
+
+    def drawn(step: Step, key: Key, replicate: Any, turn: Any) -> tuple[Array, Array]:
+        """Normals, a complex number a pair, and the numbers of both parents in one word."""
+        pair = jnp.arange(shape.window, dtype=jnp.uint32)
+        radius, rest = threefry(key, (replicate, 2 * pair))
+        if 2 * shape.pairs <= FEW:
+            first, rest = below(rest, step.before), rest * step.before
+            second, rest = below(rest, step.before), rest * step.before
+            return lax.complex(*normal_pair((radius, rest), turn)), first | (second << 16)
+        z = lax.complex(*normal_pair((radius, rest), turn))
+        words = threefry(key, (replicate, 2 * pair + 1))
+        if narrow:
+            return z, below(words[0], step.before) | (below(words[1], step.before) << 16)
+        more = threefry(key, (replicate, pair + jnp.uint32(2**31)))
+        first, second = (below_large(both, step.before) for both in zip(words, more, strict=True))
+        return z, first.astype(jnp.uint64) | (second.astype(jnp.uint64) << np.uint64(32))
 
     def step(fixed: Fixed, step: Step, key: Key, replicate: Any, state: Array) -> Array:
         width, mean = _kernel(shape, fixed, step, state)
         begin = (step.kept // 2).astype(jnp.int32)
         pair = jnp.arange(shape.window, dtype=jnp.uint32)
-        z = normal_pair(threefry(key, (replicate, 2 * pair)), fixed.turn)
-        words = threefry(key, (replicate, 2 * pair + 1))
-        if choose is None:
-            more = threefry(key, (replicate, pair + jnp.uint32(2**31)))
-            parents = [below_large(both, step.before) for both in zip(words, more, strict=True)]
-        else:
-            parents = [choose(word, step.before) for word in words]
+        # A loop of one turn, known to the device only: XLA would draw inside the loop that gathers, which
+        # cannot use vector instructions.
+        once = (step.size > 0).astype(jnp.int32)
+        zero = jnp.zeros(shape.window, fixed.turn.dtype)
+        nothing = lax.complex(zero, zero), jnp.zeros(shape.window, jnp.uint32 if narrow else jnp.uint64)
+        both, word = lax.fori_loop(0, once, lambda _, c: drawn(step, key, replicate, fixed.turn), nothing)
+        z = both.real, both.imag
+        bits = 16 if narrow else 32
+        parents = word & word.dtype.type(2**bits - 1), word >> word.dtype.type(bits)
         halves = []
         for side in (0, 1):
             couple = state.at[(parents[side] >> 1).astype(jnp.int32)].get(mode="promise_in_bounds")
@@ -279,14 +302,13 @@ def _drawn(model: Model, uniform: Array, z: Array, factor: Any) -> Array:
 
 
 def moments(state: Array, size: Any) -> tuple[Array, Array]:
-    """The mean and the variance (divisor n) of the first `size` points."""
+    """The mean and the variance (divisor n) of the first `size` points; sums as products with a vector."""
     pair = jnp.arange(len(state), dtype=jnp.uint32)
-    there = (2 * pair < size, 2 * pair + 1 < size)
+    there = [(position < size).astype(state.real.dtype) for position in (2 * pair, 2 * pair + 1)]
     count = jnp.asarray(size).astype(state.real.dtype)
-    a, b = jnp.where(there[0], state.real, 0), jnp.where(there[1], state.imag, 0)
-    mean = jnp.sum(a + b) / count
-    a, b = jnp.where(there[0], state.real - mean, 0), jnp.where(there[1], state.imag - mean, 0)
-    return mean, jnp.sum(a * a + b * b) / count
+    mean = (state.real @ there[0] + state.imag @ there[1]) / count
+    squares = (state.real - mean) ** 2 @ there[0] + (state.imag - mean) ** 2 @ there[1]
+    return mean, squares / count
 
 
 @lru_cache(maxsize=64)

@@ -14,7 +14,8 @@ class Generation(NamedTuple):
         number: 1, 2, ...
         measures: metrics of every replicate of the loop, averaged over peers.
         control: those of the control.
-        spectrum: moments along principal directions: of the loop's samples, of what its fit ate, and of the
+        spectrum: moments along principal directions: of the loop's samples (those that the next generation is
+            trained on, where they are so many), of what its fit ate, and of the
             control's samples: arrays [replicate, direction] by name.
         pictured: samples to look at, of the loop and of the control: [replicate, image, ...].
     """

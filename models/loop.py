@@ -157,7 +157,7 @@ class Run:
                 number, peer, first_reading(number, peer, self._recipe), self._wanted(number)
             )
             measured.append(self.judge.measure(made, self._conditional))
-            spectra.append(self.judge.spectrum(made))
+            spectra.append(self.judge.spectrum(_first(made, self._taken(number))))
             pictured.append(made)
         measures = _averaged(measured) | {"largest": self._largest[number]}
         if losses[0] is not None:
@@ -216,12 +216,16 @@ class Run:
 
     def _wanted(self, number: int) -> int:
         """Points sampled of every model: those measured, or as many as the next generation first takes."""
+        return max(self.judge.size, self._taken(number) or 0)
+
+    def _taken(self, number: int) -> int | None:
+        """How many of the points that are measured the next generation is trained on, if any."""
         try:
             meal = self._recipe.at(number + 1)
         except LoopError:  # a list of sizes ends with the last generation
-            return self.judge.size
+            return None
         first = (*meal.adds, *meal.eats)[0]
-        return max(self.judge.size, int(first.n) if isinstance(first, Sample) else 0)
+        return int(first.n) if isinstance(first, Sample) and first.n >= 2 else None
 
     def _raw(self, generation: int, peer: int, address: tuple[int, ...], count: int) -> Points:
         """Points of a model before selection; a longer sample extends a shorter one."""
@@ -297,6 +301,11 @@ class Run:
             for peer, count in enumerate(facts["batches"])
         ]
         return from_arrays(number, arrays)
+
+
+def _first(points: Points, count: int | None) -> Points:
+    """The first `count` points of every replicate, or all."""
+    return Points(points.values[:, :count], points.labels[:, :count])
 
 
 def _capacity(count: int) -> int:

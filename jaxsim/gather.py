@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 
 from jaxsim import passage
-from jaxsim.store import MOMENTS, Store, StoreError, is_unwritten, open_store
+from jaxsim.store import Store, StoreError, open_store
+from jaxsim.store_layout import MOMENTS, is_unwritten
 from jaxsim.summary import STATISTICS, Summary, Tally
 from theory.observable import numbered
 from theory.sweep import Sweep

@@ -11,7 +11,7 @@ from jaxsim.measure import Measurement, measurement
 from jaxsim.passage import Walk, in_blocks, walk_of
 from jaxsim.random import STREAM_VERSION
 from jaxsim.setting import prepared
-from jaxsim.store import Layout
+from jaxsim.store_layout import Layout
 from jaxsim.summary import Summary, Tally
 from jaxsim.unit_size import unit_size, work
 from theory.estimator import KernelDensity

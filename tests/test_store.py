@@ -15,7 +15,8 @@ import xarray as xr
 import zarr
 
 from jaxsim import durable
-from jaxsim.store import Layout, StoreError, create, exists, open_store
+from jaxsim.store import StoreError, create, exists, open_store
+from jaxsim.store_layout import Layout
 from jaxsim.store_merge import merge
 
 LAYOUT = Layout(
@@ -26,7 +27,8 @@ CHILD = """
 import sys
 sys.path.insert(0, {tests!r})
 from test_store import fill
-from jaxsim.store import create, Layout
+from jaxsim.store import create
+from jaxsim.store_layout import Layout
 fill(create({place!r}, Layout(*{layout!r}), {attributes!r}))
 """
 
@@ -266,10 +268,42 @@ def test_a_flipped_bit_is_found_and_named(store, tmp_path, at):
     assert not wrong_units(store)
 
 
-def test_a_lost_chunk_is_found(store, tmp_path):
+@pytest.mark.parametrize("part", [1, slice(None)])
+def test_a_damaged_unit_is_named_whatever_is_read(store, tmp_path, part):
     fill(store)
-    (tmp_path / "store" / "moments" / "c.2.1.0.0.0").unlink()
-    assert [place[:2] for place in store.damaged()] == [(2, 1)]
+    flip(tmp_path / "store" / "moments" / "c.2.1.0.0.0")
+    for point in (2, slice(0, 5)):
+        with pytest.raises(StoreError, match="moments of point 2, unit 1 is damaged"):
+            store.read("moments", point, part)
+
+
+@pytest.mark.parametrize("name", ["zarr.json", "moments/zarr.json", "done/zarr.json"])
+def test_a_flipped_bit_of_a_description_is_refused_or_harmless(store, place, tmp_path, name):
+    """Every eighth bit of what describes the store: a sentence, or all units as they were."""
+    fill(store)
+    path = tmp_path / "store" / name
+    content, refused = path.read_bytes(), []
+    for k in range(0, len(content), max(1, len(content) // 60)):
+        path.write_bytes(content[:k] + bytes([content[k] ^ (1 << k % 7)]) + content[k + 1 :])
+        try:
+            found = open_store(place)
+            assert not wrong_units(found)
+            assert found.done().all()
+        except StoreError as error:
+            refused.append(str(error))
+        path.write_bytes(content)
+    assert len(refused) > 10
+    assert not any("\n" in said for said in refused)
+
+
+@pytest.mark.parametrize("name", ["moments", "histogram", "replicates", "passages", "times"])
+def test_a_lost_chunk_of_any_array_is_found(store, tmp_path, name):
+    fill(store)
+    (lost,) = (tmp_path / "store" / name).glob("c.2.1*")
+    lost.unlink()
+    ((point, unit, reason),) = store.damaged()
+    assert (point, unit) == (2, 1)
+    assert f"{name} of point 2, unit 1 are lost" in reason
 
 
 def test_another_sweep_is_refused_with_the_keys_that_differ(store, place):

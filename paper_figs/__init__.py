@@ -9,6 +9,7 @@ from types import ModuleType
 
 FIGURES = {
     "mean_and_variance": "paper_figs.mean_and_variance",
+    "rare_classes": "paper_figs.rare_classes",
     "digits_collapse": "paper_figs.digits_collapse",
     "digits_samples": "paper_figs.digits_samples",
 }

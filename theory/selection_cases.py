@@ -42,7 +42,7 @@ class SelectedCase:
     loop: Loop
     generations: tuple[int, ...]
     quick: bool = True
-    least: int = 0
+    least: int = 2**18
 
 
 def _engine(rule: Rule) -> Literal["exact", "literal"]:
@@ -101,7 +101,7 @@ TEN, TWENTY, THIRTY = Loop(UNIT, Replace(10), MLE), Loop(WIDE, Replace(20), UNBI
 STARTED = Loop(UNIT, Replace(15), MLE, start=AWAY)
 
 SCORED = (
-    SelectedCase(UPPER_HALF, TEN, (1, 2, 4)),
+    SelectedCase(UPPER_HALF, TEN, (1, 2, 3)),
     SelectedCase(BEST_FIFTH_DOWN, TWENTY, (1, 2, 4), quick=False),
     SelectedCase(POOLED, TEN, (2, 3), quick=False),
     SelectedCase(UPPER_HALF, STARTED, (1, 3), quick=False),
@@ -144,7 +144,7 @@ DETECTED = (
     SelectedCase(Detector(0.6, 0.9), Loop(WIDE, Fresh(5, 5), UNBIASED), (2, 5), quick=False),
 )
 CORRECTED = (
-    SelectedCase(Correction(0.5), Loop(UNIT, Replace(10), MLE), (2, 8)),
+    SelectedCase(Correction(0.5), Loop(UNIT, Replace(10), MLE), (2, 4)),
     SelectedCase(Correction(1.0), Loop(UNIT, Fixed(5, 10), MLE), (2, 5), quick=False),
     SelectedCase(Correction(0.25), Loop(WIDE, Accumulate(10), UNBIASED), (2, 5), quick=False),
 )
@@ -155,7 +155,7 @@ HALF_REAL = Loop(UNIT, Fresh(200, 200), MLE)
 
 def at_infinity(*rules: Rule, loop: Loop = LARGE, generations: tuple[int, ...] = (2, 5)) -> tuple:
     """Cases whose n is to grow: the value at n = inf is approached as 1/n."""
-    return tuple(SelectedCase(rule, loop, generations, quick=False) for rule in rules)
+    return tuple(SelectedCase(rule, loop, generations, quick=False, least=0) for rule in rules)
 
 
 SCORED_AT_INFINITY = at_infinity(UPPER_HALF, BEST_OF_TWO)

@@ -44,6 +44,8 @@ SMOOTHED = Loop(FOUR, Replace(30), Smoothed(4.0))
 LEVELLED = Loop(THREE, Replace(20), Smoothed(3.0, "uniform"))
 SPLIT = Loop(FOUR, Fresh(3, 27))
 MIXED = Loop(FOUR, Fresh(3, 27, "iid"))
+HALVED = Loop(FOUR, Fresh(3, 3))
+HALVED_MIXED = Loop(FOUR, Fresh(3, 3, "iid"))
 ANCHORED = Loop(FOUR, Fixed(30, 70))
 REFRESHED = Loop(FOUR, Web(10, 2, 8))
 POOLED = Loop(FOUR, Accumulate(10))
@@ -90,8 +92,10 @@ COLLAPSE = (Case(TWO), Case(Loop(FOUR, Replace(20))))
 FIRST_LOSS = (Case(Loop(FOUR, Replace(40))), Case(RATES, quick=False))
 SMOOTHING = (Case(SMOOTHED, (1, 4, 12, 60)), Case(LEVELLED, (1, 5, 30), quick=False))
 MIGRATION = (
-    Case(SPLIT, (1, 5, 30)),
-    Case(MIXED, (1, 5, 30)),
+    Case(HALVED, (1, 2, 8)),
+    Case(HALVED_MIXED, (1, 2, 8)),
+    Case(SPLIT, (1, 5, 30), quick=False),
+    Case(MIXED, (1, 5, 30), quick=False),
     Case(ANCHORED, (1, 2, 9)),
     Case(REFRESHED, (1, 3, 15), quick=False),
 )

@@ -220,7 +220,7 @@ C11 = (
     ),
     limit(
         "C11", "support",
-        r"\mathbb{E}K_t \approx \Gamma(1-\tfrac1b)(Cna_t)^{1/b},\quad"
+        r"\mathbb{E}K_t \approx \Gamma(1-\tfrac1b)(Cna_t)^{1/b}-\tfrac12,\quad"
         r" \text{missing mass} \approx \tfrac{C^{1/b}}b\Gamma(1-\tfrac1b)(na_t)^{-(1-1/b)}",
         f"t = 1: {HUTTER}; later: {OWN}", "b > 1, many symbols, n large: n a_t in the place of n",
         (Case(LARGE_ZIPF, (1, 5, 20)),), _zipf_support,

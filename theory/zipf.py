@@ -1,7 +1,7 @@
 """Zipf shares p_k = C k^-b, b > 1, and what is missing from samples, generation after generation.
 
 One sample of n points misses the mass A n^-c, c = 1 - 1/b, A = C^{1/b} Gamma(1 - 1/b) / b (Hutter 2021,
-arXiv:2102.04074), and has Gamma(1 - 1/b) (C n)^{1/b} different symbols. After t generations of replacement a
+arXiv:2102.04074), and has Gamma(1 - 1/b) (C n)^{1/b} - 1/2 different symbols. After t generations of replacement a
 rare symbol has seen one sample of n a_t points (`theory.wright_fisher_exponent`), so the missing mass is A (n
 a_t)^-c: it grows like t^c, slower than in proportion to t (own). Where contexts come from outside, and a
 symbol is right if it was seen in every generation, the error is sum p [1 - (1 - (1-p)^n)^t], about A n^-c (ln
@@ -58,9 +58,9 @@ def asymptotic_missing_mass(
 
 
 def asymptotic_support(exponent: float, n: float, normaliser: float | None = None) -> float:
-    """Different symbols among n points: Gamma(1 - 1/b) (C n)^{1/b}."""
+    """Different symbols among n points: Gamma(1 - 1/b) (C n)^{1/b} - 1/2, by Euler and Maclaurin."""
     c = normalisation(exponent) if normaliser is None else normaliser
-    return math.gamma(1 - 1 / exponent) * (c * n) ** (1 / exponent)
+    return math.gamma(1 - 1 / exponent) * (c * n) ** (1 / exponent) - 0.5
 
 
 def exogenous_error(shares: ArrayLike, n: float, generation: int) -> float:

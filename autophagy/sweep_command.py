@@ -43,7 +43,7 @@ def sweep(options: argparse.Namespace) -> int:
     from autophagy.verbs import resolved
     from jaxsim.sweep import run
 
-    code = 0
+    code, draw = 0, line()
     try:
         run(
             plan,
@@ -54,10 +54,12 @@ def sweep(options: argparse.Namespace) -> int:
             resume=options.resume is not False,
             repair=options.repair,
             resolve=partial(resolved, generations=plan.generations[-1]),
-            progress=_shown() if seat.process == 0 else None,
+            progress=partial(_show, draw) if seat.process == 0 else None,
         )
     except KeyboardInterrupt:
         code = 130
+    finally:
+        draw("", True)
     _report(options.output, options.json, code, seat.processes)
     return code
 
@@ -118,14 +120,9 @@ def _seat(options: argparse.Namespace) -> Seat:
     return seat
 
 
-def _shown() -> Callable[[Progress], None]:
-    draw = line()
-
-    def show(state: Progress) -> None:
-        pace = f"{state.rate:.3g} seed-generations/s, about {state.left:.0f} s left"
-        draw(f"{state.done}/{state.units} units, {pace}", state.done >= state.units)
-
-    return show
+def _show(draw: Callable[[str, bool], None], state: Progress) -> None:
+    pace = f"{state.rate:.3g} seed-generations/s, about {state.left:.0f} s left"
+    draw(f"{state.done}/{state.units} units, {pace}", state.done >= state.units)
 
 
 def _report(place: str, as_json: bool, code: int, processes: int = 1) -> None:

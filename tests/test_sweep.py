@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
+from autophagy import progress
 from autophagy.__main__ import main
 from jaxsim import blocks, gather
 from jaxsim import grid as grids
@@ -371,6 +373,15 @@ class TestCommand:
         assert contents(store) == contents(whole[0])
         code, out, _ = self.command(capsys, "status", store, "--json")
         assert json.loads(out)["points_done"] == 3
+
+    def test_the_line_says_how_far_and_how_fast_and_is_cleared(self, capsys, file, tmp_path, monkeypatch):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+        monkeypatch.setattr(progress, "SECONDS_BETWEEN", 0)
+        code, _, err = self.command(capsys, file, "-o", tmp_path / "store", "--devices", 1)
+        assert code == 0
+        first, *_, last = err.split("\r\x1b[K")[1:]
+        assert re.fullmatch(r"1/9 units, [\d.e+]+ seed-generations/s, about \d+ s left", first)
+        assert last == ""
 
     def test_options_stand_for_keys_of_the_file(self, capsys, file, tmp_path):
         store = tmp_path / "store"

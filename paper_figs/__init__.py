@@ -12,6 +12,7 @@ FIGURES = {
     "rare_classes": "paper_figs.rare_classes",
     "digits_collapse": "paper_figs.digits_collapse",
     "digits_samples": "paper_figs.digits_samples",
+    "digits_diffusion": "paper_figs.digits_diffusion",
 }
 """Every figure and the module that makes it; nothing is imported before it is asked for."""
 

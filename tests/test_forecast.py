@@ -1,4 +1,4 @@
-"""Forecasts from generation 1: they hold what they promise where theory is exact, and the control does not."""
+"""Forecasts from generation 1 hold what they promise where theory is exact, and the control does not."""
 
 import numpy as np
 import pytest

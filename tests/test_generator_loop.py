@@ -179,12 +179,16 @@ def test_accumulated_points_are_all_eaten(tmp_path):
 
 def test_a_bias_multiplies_the_variance(tmp_path):
     """The same noise times sqrt(lambda), through a linear sampler: exactly lambda times the variance."""
-    plain = run(LINE, tmp_path / "plain", 1)[0].spectrum["loop_variance"]
-    biased = run(LINE.with_(sampler=Sampler(bias=0.25)), tmp_path / "biased", 1)[0].spectrum["loop_variance"]
-    eaten = [arrays(tmp_path / name, 1)["spectrum_eaten_variance"] for name in ("plain", "biased")]
-    ratio = (biased / eaten[1]) / (plain / eaten[0])
-    # two samples of 2,000 with streams of their own: ln of a ratio of variances, 6 standard errors
-    assert np.abs(np.log(ratio / 0.25)).max() < 6 * np.sqrt(2 * 2 / 2000)
+    large = LINE.with_(data=Replace(1000))
+    quarter = large.with_(sampler=Sampler(bias=0.25))
+    plain, biased = (
+        run(loop, tmp_path / name, 1)[0].spectrum for loop, name in ((large, "plain"), (quarter, "biased"))
+    )
+    ratio = (biased["loop_variance"] / biased["eaten_variance"]) / (
+        plain["loop_variance"] / plain["eaten_variance"]
+    )
+    # two samples of 1,000 with streams of their own: ln of a ratio of variances, 6 standard errors
+    assert np.abs(np.log(ratio / 0.25)).max() < 6 * np.sqrt(2 * 2 / 1000)
 
 
 @pytest.mark.parametrize(
@@ -256,6 +260,23 @@ def test_what_does_not_suit_a_generator_is_refused(parts, key, tmp_path):
     with pytest.raises(LoopError) as refusal:
         Run(from_mapping(tables), 1, 0, tmp_path / "run")
     assert refusal.value.key == key
+
+
+GUIDED = DIGITS.with_(
+    generator=Diffusion("unet", "cosine", 4, "ddim", width=8, depth=1),
+    training=Training("adamw", 1e-3, 4, 8, 0.9, context_dropout=0.2),
+    sampler=Sampler(guidance=1.0),
+)
+
+
+@pytest.mark.slow
+def test_a_guided_u_net_runs_outside_of_loops(tmp_path):
+    """On a CPU its steps are called from Python; the classifier compares its labels with what was asked."""
+    found = run(GUIDED, tmp_path / "run", 1, replicates=1)[0]
+    assert found.pictured[0].shape == (1, 12, 8, 8, 1)
+    assert np.isfinite(found.measures["classifier_accuracy"]).all()
+    assert abs(arrays(tmp_path / "run", 1)["model_0.frequencies"].sum() - 1) < 1e-5
+    assert found.measures["loss"].shape == (1,)
 
 
 def test_checkpoints_hold_no_pickles(tmp_path):

@@ -37,6 +37,9 @@ class Kernel(NamedTuple):
         block: replicates in a block.
         keep: "summary", "replicates" or "histogram".
         bins: for a histogram, the number of edges for each name.
+        ahead: (key, replicate) -> random words of one generation, which `step` then takes in the key's place.
+            They are made a generation before they are used: XLA would hash in the same loop that uses them,
+            or in several, and a hash is a chain of operations that only a loop of its own can interleave.
     """
 
     start: Callable
@@ -47,6 +50,11 @@ class Kernel(NamedTuple):
     block: int
     keep: str
     bins: tuple[int, ...] = ()
+    ahead: Callable | None = None
+
+    def words(self, key: Any, replicate: Any) -> Any:
+        """What `step` takes: the random words of a generation, or its key."""
+        return key if self.ahead is None else self.ahead(key, replicate)
 
     def shapes(self, generations: int) -> list[tuple[int, ...]]:
         """What one block hands back, per observable."""
@@ -84,11 +92,22 @@ def _block(kernel: Kernel, request: Request, block: Any) -> tuple[Any, ...]:
     replicates = block * np.uint32(kernel.block) + jnp.arange(kernel.block, dtype=jnp.uint32)
     kept = replicates < request.seeds
 
-    def move(generation: Any, state: Any) -> Any:
-        key = generation_key(request.key, generation.astype(jnp.uint32))
+    # of all generations at once: within the loop each would be hashed again beside every replicate
+    last = len(jax.tree.leaves(request.steps)[0])
+    keys = generation_key(request.key, jnp.arange(last + 2, dtype=jnp.uint32))
+
+    def words(generation: Any) -> Any:
+        key = keys[0][generation], keys[1][generation]
+        return key if kernel.ahead is None else jax.vmap(lambda i: kernel.ahead(key, i))(replicates)
+
+    def move(generation: Any, carry: Any) -> Any:
         step = _at(request.steps, generation)
-        advance = jax.vmap(lambda i, s: kernel.step(request.fixed, step, key, i, s))
-        return advance(replicates, state)
+        if kernel.ahead is None:
+            key = words(generation)
+            return jax.vmap(lambda i, s: kernel.step(request.fixed, step, key, i, s))(replicates, carry)
+        state, drawn = carry
+        advance = jax.vmap(lambda w, i, s: kernel.step(request.fixed, step, w, i, s))
+        return advance(drawn, replicates, state), words(generation + 1)
 
     def look(generation: Any, state: Any) -> tuple[Any, ...]:
         step = _at(request.steps, generation)
@@ -101,15 +120,16 @@ def _block(kernel: Kernel, request: Request, block: Any) -> tuple[Any, ...]:
         return tuple(summary.partial(y, kept) if kernel.keep == "summary" else y for y in seen)
 
     def stretch(carry: tuple[Any, Any], mark: Any) -> tuple[Any, Any]:
-        generation, state = carry
+        generation, moved = carry
         # a loop of its own, if only of one step: what is observed, and when, then changes no bit of the state
-        state = lax.fori_loop(generation + 1, mark + 1, move, state)
-        return (mark, state), look(mark, state)
+        moved = lax.fori_loop(generation + 1, mark + 1, move, moved)
+        return (mark, moved), look(mark, moved if kernel.ahead is None else moved[0])
 
     first = jax.tree.map(
         lambda leaf: jnp.broadcast_to(leaf, (kernel.block, *leaf.shape)), kernel.start(request.fixed)
     )
-    return lax.scan(stretch, (jnp.int32(0), first), request.marks)[1]
+    begin = first if kernel.ahead is None else (first, words(jnp.int32(1)))
+    return lax.scan(stretch, (jnp.int32(0), begin), request.marks)[1]
 
 
 def _below(values: Any, kept: Any, edges: Any) -> Any:

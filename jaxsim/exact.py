@@ -6,20 +6,28 @@ dimensions the scatter matrix is Wishart, A A^T with A lower trapezoidal: normal
 A_jj^2 chi-square with nu - j degrees of freedom, j = 0, 1, ... (Bartlett 1933), for n <= d as well.
 """
 
+from typing import Any
+
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, UInt32
+from jaxtyping import Array, Complex, Float, UInt32
 
 from jaxsim import line, space
 from jaxsim.chi_square import deviation
-from jaxsim.random import Key, normal_pair, threefry
+from jaxsim.random import Key, normal_pair, packed, threefry, unpacked
+
+
+def line_ahead(key: Key, replicate: UInt32[Array, ""]) -> Complex[Array, ""]:
+    """The words of one generation: one hash."""
+    return packed(threefry(key, (replicate, jnp.uint32(0))))
 
 
 def line_step(
-    fixed: line.Fixed, step: line.Step, key: Key, replicate: UInt32[Array, ""], state: line.State
+    fixed: line.Fixed, step: line.Step, words: Complex[Array, ""], replicate: Any, state: line.State
 ) -> line.State:
-    """One generation of one replicate: one hash, a pair of normals, a fit."""
-    z, x = normal_pair(threefry(key, (replicate, jnp.uint32(0))), fixed.turn)
+    """One generation of one replicate: a pair of normals, a fit."""
+    del replicate
+    z, x = normal_pair(unpacked(words), fixed.turn)
     return line.advance(state, step.log_noise, z, deviation(fixed.rows[step.kind], x))
 
 

@@ -208,7 +208,9 @@ def _program(kernel: blocks.Kernel, devices: tuple[jax.Device, ...]) -> Callable
             step = jax.tree.map(lambda leaf: leaf[k], steps)
             return (
                 k + 1,
-                jax.vmap(lambda i, s: kernel.step(fixed, step, hashed, i, s))(replicates, state),
+                jax.vmap(lambda i, s: kernel.step(fixed, step, kernel.words(hashed, i), i, s))(
+                    replicates, state
+                ),
                 times,
             )
 

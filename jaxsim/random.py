@@ -18,7 +18,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, UInt32
+from jaxtyping import Array, Complex, Float, UInt32
 
 Words = UInt32[Array, "..."]
 Key = tuple[Any, Any]
@@ -59,9 +59,21 @@ def _words(value: int) -> tuple[np.ndarray, np.ndarray]:
     return np.array([value >> 32 & 0xFFFFFFFF], np.uint32), np.array([value & 0xFFFFFFFF], np.uint32)
 
 
-def generation_key(key: UInt32[Array, "2"], generation: UInt32[Array, ""]) -> Key:
+def generation_key(key: UInt32[Array, "2"], generation: UInt32[Array, "*generations"]) -> Key:
     """The key of one generation."""
     return threefry((key[0], key[1]), (generation, jnp.uint32(0)))
+
+
+def packed(words: tuple[Words, Words]) -> Complex[Array, "..."]:
+    """Two 32-bit words side by side as the bits of one complex number: one array, hence hashed once."""
+    a, b = (jax.lax.bitcast_convert_type(word, jnp.float32) for word in words)
+    return jax.lax.complex(a, b)
+
+
+def unpacked(pair: Complex[Array, "..."]) -> tuple[Words, Words]:
+    """The words of `packed`."""
+    a, b = (jax.lax.bitcast_convert_type(part, jnp.uint32) for part in (pair.real, pair.imag))
+    return a, b
 
 
 def normal_pair(words: tuple[Words, Words], turn: Float[Array, ""] | np.floating) -> tuple[Array, Array]:

@@ -22,20 +22,46 @@ from jax import lax
 
 from jaxsim import blocks
 from jaxsim.chi_square import deviation
-from jaxsim.random import Key, normal_pair, threefry
+from jaxsim.random import Key, normal_pair, packed, threefry, unpacked
 from jaxsim.recipe_frame import Part, State, merged, reframed, widened
 from jaxsim.recipe_layout import DrawForm, FitForm, Form, Place
 from jaxsim.recipe_observe import exact_observer
 from jaxsim.recipe_plan import Shape
 from jaxsim.recipe_statistics import Fixed, Step
 
+BLOCK = 512  # replicates: what a generation touches stays in the cache next to a core
 ADDRESSES = 4  # counters of a draw: one pair of normals, or two and the binomial's word
+ELSEWHERE = np.uint32(2**32 - 1)
 
 
 @lru_cache(maxsize=64)
 def kernel(shape: Shape, models: int | None) -> blocks.Kernel:
     """What one replicate does; one object for equal shapes, so that compiled programs are found again."""
-    return blocks.Kernel(_starter(shape), _stepper(shape), exact_observer(models), (), (), 1024, "summary")
+    counters = _counters(shape)
+    return blocks.Kernel(
+        _starter(shape),
+        _stepper(shape, counters),
+        exact_observer(models),
+        (),
+        (),
+        BLOCK,
+        "summary",
+        ahead=_ahead(counters),
+    )
+
+
+def _counters(shape: Shape) -> tuple[int, ...]:
+    """The addresses of the words that the last form, which repeats, takes; at least one."""
+    draws = enumerate(shape.forms[-1].draws)
+    found = [ADDRESSES * n + place for n, d in draws for place in range(3 if d.kind == "mixed" else 1)]
+    return tuple(found) or (0,)
+
+
+def _ahead(counters: tuple[int, ...]) -> Callable:
+    def ahead(key: Key, replicate: Any) -> tuple[Any, ...]:
+        return tuple(packed(threefry(key, (replicate, np.uint32(counter)))) for counter in counters)
+
+    return ahead
 
 
 def _starter(shape: Shape) -> Callable:
@@ -62,10 +88,12 @@ def _starter(shape: Shape) -> Callable:
     return start
 
 
-def _stepper(shape: Shape) -> Callable:
-    def step(fixed: Fixed, step: Step, key: Key, replicate: Any, state: State) -> State:
+def _stepper(shape: Shape, counters: tuple[int, ...]) -> Callable:
+    def step(fixed: Fixed, step: Step, words: Any, replicate: Any, state: State) -> State:
+        del replicate
+        drawn = dict(zip(counters, words, strict=True))
         generations = [
-            lambda state, form=form: _Generation(shape, form, fixed, step, key, replicate).run(state)
+            lambda state, form=form: _Generation(shape, form, fixed, step, drawn).run(state)
             for form in shape.forms
         ]
         if not shape.switched:
@@ -79,9 +107,8 @@ def _stepper(shape: Shape) -> Callable:
 class _Generation:
     """One form, with its numbers."""
 
-    def __init__(self, shape: Shape, form: Form, fixed: Fixed, step: Step, key: Key, replicate: Any):
-        self.shape, self.form, self.fixed, self.step = shape, form, fixed, step
-        self.key, self.replicate = key, replicate
+    def __init__(self, shape: Shape, form: Form, fixed: Fixed, step: Step, drawn: dict[int, Any]):
+        self.shape, self.form, self.fixed, self.step, self.drawn = shape, form, fixed, step, drawn
         self.piece = self.portion = 0
 
     def run(self, state: State) -> State:
@@ -168,8 +195,15 @@ class _Generation:
         return mean + gain * kept * (rule.centre - origin - unit * mean), variance * kept
 
     def _normals(self, number: int, place: int) -> tuple[Any, Any]:
-        counter = np.uint32(ADDRESSES * number + place)
-        return normal_pair(threefry(self.key, (self.replicate, counter)), self.fixed.turn)
+        return normal_pair(self._words(number, place), self.fixed.turn)
+
+    def _words(self, number: int, place: int) -> tuple[Any, Any]:
+        """Two words of a draw: those made ahead, or hashed from the first of them."""
+        counter = ADDRESSES * number + place
+        if counter in self.drawn:
+            return unpacked(self.drawn[counter])
+        key = unpacked(next(iter(self.drawn.values())))
+        return threefry(key, (np.uint32(counter), ELSEWHERE))
 
     def _normal(self, number: int, mean: Any, variance: Any) -> Part:
         """The points of draw `number`, all of one normal law."""
@@ -181,7 +215,7 @@ class _Generation:
     def _mixed(self, number: int, draw: DrawForm) -> Part:
         """Real points, as many as a binomial says, and a model's."""
         step, fixed = self.step, self.fixed
-        high, low = threefry(self.key, (self.replicate, np.uint32(ADDRESSES * number + 2)))
+        high, low = self._words(number, 2)
         word = (high.astype(jnp.uint64) << np.uint64(32)) | low.astype(jnp.uint64)
         real = jnp.searchsorted(fixed.binomial[step.kind[number]], word, side="right")
         total = step.count[number]

@@ -148,8 +148,8 @@ def test_a_wrong_law_of_a_mixture(error):
 
 
 def saturating_at_n(mean):
-    t = np.array([0, 5])
-    return (1 - 1 / 8) ** (t + 1) + 0.36 * 8 * (1 - (1 - 1 / 8) ** t)
+    t = np.array([0, 3])
+    return (1 - 1 / 16) ** (t + 1) + 0.36 * 16 * (1 - (1 - 1 / 16) ** t)
 
 
 KERNEL_ERRORS = {

@@ -26,7 +26,7 @@ KHELIFA = "own derivation; the same phenomenon in Khelifa et al. 2026, arXiv:260
 UNIT, WIDE = Gaussian(0.0, 1.0), Gaussian(1.0, 4.0)
 FIXED, RULE = KernelDensity(0.3), KernelDensity({"factor": 1.06})
 REPLACE = Loop(UNIT, Replace(40), FIXED)
-FEW = Loop(UNIT, Replace(8), KernelDensity(0.6))
+FEW = Loop(UNIT, Replace(16), KernelDensity(0.6))
 SMALL = Loop(UNIT, Replace(60), KernelDensity(0.7))
 AWAY = Gaussian(2.5, 0.5)
 MODES = Loop(Mixture((0.4, 0.6), (-2.0, 3.0), (1.0, 0.5)), Replace(31), KernelDensity(0.6))
@@ -113,7 +113,7 @@ def _coefficients(given: dict[str, Any]) -> np.ndarray:
 KERNELS = (
     *_claims(
         "K1a", SECOND, VARIANCE, OWN, LINE, (REPLACE, (1, 4, 11), True), (MODES, (1, 4), False),
-        (MOVED, (1, 2, 3), False), (FEW, (1, 6), False),
+        (MOVED, (1, 2, 3), False), (FEW, (1, 4), False),
     ),
     *_claims("K1a", SQUARED, VARIANCE, OWN, LINE, (MOVED, (1, 2, 3), True)),
     _measured(

@@ -215,8 +215,8 @@ SPLITTING = (
     *_claims(
         "G3a", ("within", "between"), "recursion", CHAIN + r",\quad f(j) = 1-1/j",
         "hard labels under replace, every n and lambda, maximum likelihood, any d; covariances not tied",
-        Case(HARD, (1, 3)), Case(SHRUNK, (2, 3)), Case(HARD_PLANE, (1, 2), quick=False),
-        Case(HARD_MOVED, (1, 4), quick=False),
+        Case(HARD, (1, 3)), Case(SHRUNK, (2,)), Case(HARD_PLANE, (1, 2), quick=False),
+        Case(HARD_MOVED, (1, 2), quick=False),
     ),
     *_claims(
         "G3a", ("variance",), "recursion", CHAIN + r",\quad f(j) = 1-1/j",
@@ -231,7 +231,7 @@ SPLITTING = (
         "G3b", ("within", "between", "variance"), "recursion",
         CHAIN + r",\quad f = 1;\quad \mathbb{E}W_t = W_0",
         "hard labels under replace, divisors N_k - 1; a single point leaves the variance it was drawn with",
-        Case(KEEPING, (1, 2)),
+        Case(KEEPING, (1,)), Case(Loop(THREE, Replace(80), Unbiased()), (1, 3), quick=False),
     ),
     *_claims(
         "G3e", ("components_alive",), "recursion", ALIVE,

@@ -10,7 +10,7 @@ from jaxsim.categorical_plan import Plan, plan
 from jaxsim.setting import Engine, Precision, Setting
 from theory.discrete_source import Poisson
 from theory.loop import Loop, LoopError, sample_sizes
-from theory.observable import CATEGORIES, model_axis
+from theory.observable import CATEGORIES
 
 LARGEST_KEPT = 2**22  # points that a replicate of the literal engine may keep
 BLOCK_BYTES = 2**20  # what a block holds at once: little enough to stay in the cache
@@ -35,7 +35,7 @@ def prepared(
         kernel, fixed, steps = _population(loop, generations, dtype)
     else:
         laid = plan(loop, generations, engine, dtype)
-        kernel = (_exact if engine == "exact" else _literal)(loop, laid)
+        kernel = (_exact if engine == "exact" else _literal)(laid)
         fixed, steps = laid.fixed, laid.steps
 
     def unit(name: str) -> tuple[np.ndarray, float]:
@@ -49,16 +49,17 @@ def _block(numbers: int) -> int:
     return int(np.clip(2 ** (BLOCK_BYTES // (8 * max(numbers, 1))).bit_length() // 2, 8, 256))
 
 
-def _exact(loop: Loop, laid: Plan) -> blocks.Kernel:
+def _exact(laid: Plan) -> blocks.Kernel:
     shape = laid.shape
-    vectors = shape.peers * (shape.models + shape.batches * shape.parts) + shape.sets + 4
+    vectors = shape.models + shape.batches * shape.parts + shape.sets + 4
     most = max((most for methods in shape.methods for _, most in methods), default=0)
     begin, step = categorical_exact.start(shape), categorical_exact.stepper(shape)
-    look = categorical_exact.observer(model_axis(loop))
-    return blocks.Kernel(begin, step, look, (), (), _block(vectors * shape.categories + 2 * most), "summary")
+    return blocks.Kernel(
+        begin, step, categorical_exact.look, (), (), _block(vectors * shape.categories + 2 * most), "summary"
+    )
 
 
-def _literal(loop: Loop, laid: Plan) -> blocks.Kernel:
+def _literal(laid: Plan) -> blocks.Kernel:
     shape = laid.shape
     if laid.capacity > LARGEST_KEPT:
         raise LoopError(
@@ -67,8 +68,9 @@ def _literal(loop: Loop, laid: Plan) -> blocks.Kernel:
     # a power of two, so that a longer run, which keeps more, has the same program for most lengths
     capacity = 1 << max(laid.capacity - 1, 0).bit_length()
     begin, step = categorical_literal.start(shape, capacity), categorical_literal.stepper(shape)
-    look = categorical_exact.observer(model_axis(loop))
-    return blocks.Kernel(begin, step, look, (), (), _block(capacity + 8 * shape.categories), "summary")
+    return blocks.Kernel(
+        begin, step, categorical_exact.look, (), (), _block(capacity + 8 * shape.categories), "summary"
+    )
 
 
 def _population(loop: Loop, generations: int, dtype: np.dtype) -> tuple[blocks.Kernel, Any, Any]:

@@ -36,9 +36,9 @@ def start(shape: Shape) -> Callable:
         first = jnp.asarray(fixed.first)
         empty = jnp.zeros_like(first)
         return State(
-            ((first,) * shape.peers,) * shape.models,
-            (((empty,) * shape.parts,) * shape.peers,) * shape.batches,
-            (empty,) * (shape.peers if shape.pooled else 0),
+            ((first,),) * shape.models,
+            (((empty,) * shape.parts,),) * shape.batches,
+            (empty,) * shape.pooled,
             (empty,) * shape.sets,
         )
 
@@ -61,15 +61,9 @@ def stepper(shape: Shape) -> Callable:
     return step
 
 
-@lru_cache(maxsize=64)
-def observer(models: int | None) -> Callable:
-    """(name, fixed, step, state) -> an observable: of the first model, or [model]."""
-
-    def look(name: str, fixed: Fixed, step: Step, state: Any) -> Any:
-        seen = [observe(name, shares, fixed.source, fixed.turn.dtype) for shares in state.models[0]]
-        return seen[0] if models is None else jnp.stack(seen)
-
-    return look
+def look(name: str, fixed: Fixed, step: Step, state: Any) -> Any:
+    """An observable of the newest model."""
+    return observe(name, state.models[0][0], fixed.source, fixed.turn.dtype)
 
 
 def law(shape: Shape, fixed: Fixed, shares: Any, sampler: bool, selection: bool) -> Any:

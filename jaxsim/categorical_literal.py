@@ -37,7 +37,7 @@ def start(shape: Shape, capacity: int) -> Callable:
 
     def begin(fixed: Fixed) -> State:
         first = jnp.asarray(fixed.first)
-        return State(((first,) * shape.peers,) * shape.models, jnp.zeros(capacity, jnp.int32))
+        return State(((first,),) * shape.models, jnp.zeros(capacity, jnp.int32))
 
     return begin
 

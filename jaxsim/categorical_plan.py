@@ -25,7 +25,6 @@ class Shape(NamedTuple):
         forms: the distinct ones, in order of appearance; a draw's `selected[1]` says whether it is synthetic.
         methods: how each draw of each form is made by the exact engine, and the most points it may have.
         switched: whether the form is chosen on the device.
-        peers: models a generation.
         models: how many generations of models are kept.
         batches: how many generations of batches are kept.
         parts: the most draws that one batch has.
@@ -39,7 +38,6 @@ class Shape(NamedTuple):
     forms: tuple[Form, ...]
     methods: tuple[tuple[tuple[Method, int], ...], ...]
     switched: bool
-    peers: int
     models: int
     batches: int
     parts: int
@@ -97,6 +95,8 @@ def plan(loop: Loop, generations: int, engine: str, dtype: np.dtype) -> Plan:
         LoopError: for what the engine cannot do.
     """
     made = recipe(loop.data, started=loop.start is not None)
+    if made.peers > 1:
+        raise LoopError("data.policy", loop.data.policy, "of categories one model a generation is simulated")
     layout = Layout(loop, made, SYNTHETIC)
     exact = engine == "exact"
     steady = made.settled + made.batches_back + 2
@@ -117,7 +117,6 @@ def plan(loop: Loop, generations: int, engine: str, dtype: np.dtype) -> Plan:
         forms=forms,
         methods=_methods(forms, table, categories, made.constant),
         switched=len(forms) > 1 or not made.constant,
-        peers=made.peers,
         models=made.models_back,
         batches=made.batches_back + 1,
         parts=layout.parts,

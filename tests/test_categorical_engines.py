@@ -284,6 +284,7 @@ REFUSED = [
     (Loop(SOURCE, AccumulateSubsample(5)), "exact", "literal engine"),
     (Loop(SOURCE, Accumulate(10**7)), "literal", "keeps up to"),
     (Loop(Poisson((1.0,)), Replace(2**33)), "exact", "exactly for means"),
+    (Loop(SOURCE, WrittenRecipe([[{"model": -1, "n": 4, "peer": 2}]])), "exact", "one model a generation"),
     (
         Loop(Categorical((0.05,) * 20), Replace(5), selection=BradleyTerry(9, 1.0, tuple(range(20)))),
         "exact",

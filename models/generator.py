@@ -51,6 +51,8 @@ def generator(loop: Loop, real: Real) -> Generator:
     if kind.network == AFFINE:
         if not isinstance(loop.estimator, MaximumLikelihood | Unbiased):
             raise LoopError("estimator.name", loop.estimator.name, "an affine score takes plain moments")
+        if loop.sampler.guidance is not None:
+            raise LoopError("sampler.guidance", loop.sampler.guidance, "an affine score knows no classes")
 
         def fit_affine(keys, pool: Pool, count, start, share, progress):
             return affine.fit(pool, count, loop.estimator), None

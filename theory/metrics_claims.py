@@ -140,7 +140,7 @@ METRIC_CLAIMS = (
         "equal uniform laws on an interval, N >= 2 k + 1",
         "moments",
         (
-            _case("uniform neighbours", real=20, fake=30, k=1),
+            _case("uniform neighbours", False, real=20, fake=30, k=1),
             _case("uniform neighbours", real=20, fake=30, k=2),
         ),
         expected.uniform_neighbours,

@@ -15,8 +15,8 @@ from theory import categorical_mixing as mixing
 from theory import categorical_pair as pair
 from theory import categorical_sharpening as sharpening
 from theory import categorical_urn as urn
+from theory import effective_modes, zipf
 from theory import wright_fisher as chain
-from theory import zipf
 from theory.categorical import statistics
 from theory.categorical_derivation import N, P, T, derivation, heterozygosity
 from theory.discrete_source import Categorical
@@ -419,3 +419,23 @@ def test_products_of_distinct_categories():
     exact = enumerated.expectation(law, lambda x: x[0] * x[1] * x[2])
     rate = Fraction((n - 1) * (n - 2), n * n)
     assert exact == rate**t * Fraction(1, 2) * Fraction(3, 10) * Fraction(1, 5)
+
+
+def test_effective_numbers_of_modes():
+    """Orders 1 and 2 lie below the means they stand for; at one model all three are Hill's numbers."""
+    source = enumerated.exact(SHARES)
+    history = enumerated.history(source, 3, enumerated.replace([5] * 3))
+    found = effective_modes.under_replacement(5, SHARES, (1, 2, 3))
+    for place, law in enumerate(history):
+
+        def mean(number, law=law):
+            return float(
+                enumerated.expectation(
+                    law, lambda x: effective_modes.of_shares([float(s) for s in x])[number]
+                )
+            )
+
+        assert abs(found.count[place] - mean(0)) < 1e-12
+        assert found.entropy[place] <= mean(1)
+        assert found.square[place] <= mean(2)
+    assert effective_modes.of_shares([0.25] * 4) == pytest.approx((4, 4, 4), rel=1e-14)

@@ -93,7 +93,7 @@ C3 = (
     claim(
         "C3", "extinct",
         r"P(\text{gone by } t) = v_t(0),\quad v_1=\mathrm{Bin}(n,p),\ v_{t+1}=v_tP,"
-        r"\ P_{ij}=\tbinom nj(i/n)^j(1-i/n)^{n-j}",
+        r"\ P_{ij}=\binom{n}{j}(i/n)^j(1-i/n)^{n-j}",
         "classical", COUNTED, cases.EXTINCTION, status="recursion", expected=cases.certain_enough,
     ),
     claim(

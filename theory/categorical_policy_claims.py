@@ -141,9 +141,9 @@ C9 = (
     *means(
         "C9",
         {
-            "heterozygosity": r"P_{ij} = \tbinom nj g(i/n)^j(1-g(i/n))^{n-j},\quad"
+            "heterozygosity": r"P_{ij} = \binom{n}{j} g(i/n)^j(1-g(i/n))^{n-j},\quad"
             r" g(x) = \tfrac{x^{1/\tau}}{x^{1/\tau}+(1-x)^{1/\tau}}",
-            "entropy": r"P_{ij} = \tbinom nj g(i/n)^j(1-g(i/n))^{n-j}",
+            "entropy": r"P_{ij} = \binom{n}{j} g(i/n)^j(1-g(i/n))^{n-j}",
         },
         OWN, "two categories; temperature, nucleus, best of K, Bradley-Terry with K candidates: each a map g",
         (

@@ -1,12 +1,12 @@
 """Zipf shares p_k = C k^-b, b > 1, and what is missing from samples, generation after generation.
 
 One sample of n points misses the mass A n^-c, c = 1 - 1/b, A = C^{1/b} Gamma(1 - 1/b) / b (Hutter 2021,
-arXiv:2102.04074), and has Gamma(1 - 1/b) (C n)^{1/b} - 1/2 different symbols. After t generations of replacement a
-rare symbol has seen one sample of n a_t points (`theory.wright_fisher_exponent`), so the missing mass is A (n
-a_t)^-c: it grows like t^c, slower than in proportion to t (own). Where contexts come from outside, and a
-symbol is right if it was seen in every generation, the error is sum p [1 - (1 - (1-p)^n)^t], about A n^-c (ln
-t + gamma)^c / Gamma(1 + c) (own). Cut at rank k, sum_{i<=k} p_i (1 - p_i/P_k)^n + sum_{i>k} p_i (shape:
-Dohmatob et al. 2024, arXiv:2402.07043).
+arXiv:2102.04074), and has Gamma(1 - 1/b) (C n)^{1/b} - 1/2 different symbols. After t generations of
+replacement a rare symbol has seen one sample of n a_t points (`theory.wright_fisher_exponent`), so the
+missing mass is A (n a_t)^-c: it grows like t^c, slower than in proportion to t (own). Where contexts come
+from outside, and a symbol is right if it was seen in every generation, the error is sum p [1 - (1 -
+(1-p)^n)^t], about A n^-c (ln t + gamma)^c / Gamma(1 + c) (own). Cut at rank k, sum_{i<=k} p_i (1 - p_i/P_k)^n
++ sum_{i>k} p_i (shape: Dohmatob et al. 2024, arXiv:2402.07043).
 """
 
 from __future__ import annotations

@@ -98,7 +98,7 @@ def prepared(
         plan = schedule(loop, generations)
         precision = precision or chosen_precision(loop, plan, engine)
         return prepare(loop, plan, engine, np.dtype(precision)), precision
-    precision = precision or "float64"
+    precision = precision or recipe_setting.precision(loop, engine)
     kernel, fixed, steps = recipe_setting.ready(loop, generations, engine, np.dtype(precision))
     unit = partial(recipe_observe.unit, loop=loop, generations=generations)
     default = recipe_observe.default(loop)

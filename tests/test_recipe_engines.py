@@ -315,6 +315,48 @@ def test_first_passages_of_recipes_are_refused():
         first_passage(Loop(SOURCE, Accumulate(5)), 10)
 
 
+SINGLE = [
+    Fresh(20, 80),
+    Fresh(3, 5),
+    Fresh(200, 800),
+    Fresh(30, 40, "iid"),
+    Memory(10, 10, 3),
+    Peers(2, 10, 5),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", SINGLE)
+def test_single_precision_is_the_same_run_rounded(policy):
+    """The mean error and log variance of each replicate, against the bound that the choice rests on."""
+    loop = Loop(SOURCE, policy)
+    options = {"observables": ["mean_error", "log_variance"], "keep": "replicates"}
+    chosen = simulate(loop, [1, 10, 300], 512, **options)
+    assert chosen.attrs["precision"] == "float32"
+    single, double = (
+        simulate(loop, [1, 10, 300], 512, precision=p, **options) for p in ("float32", "float64")
+    )
+    for o in options["observables"]:
+        assert np.array_equal(single[o].values, chosen[o].values)
+        spread = double[o].values.std(0)
+        assert (np.abs((single[o] - double[o]).values.mean(0)) < 3e-5 * spread).all()
+        assert (np.abs((single[o] - double[o]).values).max(0) > 0).all()
+
+
+DOUBLE = [
+    Loop(SOURCE, Fresh(1000, 99_000)),
+    Loop(SOURCE, Accumulate(100)),
+    Loop(SOURCE, Fixed(20, 80)),
+    Loop(SOURCE, Fresh(20, 80), start=Gaussian(1000.0, 2.0)),
+    Loop(SOURCE, Fresh(20, 80), sampler=Sampler(bias=1.1)),
+]
+
+
+@pytest.mark.parametrize("loop", DOUBLE)
+def test_double_precision_where_errors_add_up(loop):
+    assert simulate(loop, 1, 4, observables=["variance"]).attrs["precision"] == "float64"
+
+
 def test_replace_keeps_its_own_kernels():
     found = simulate(Loop(SOURCE, Replace(5)), 2, 10)
     assert found.attrs["precision"] == "float32"

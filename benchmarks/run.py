@@ -15,15 +15,21 @@ jax.config.update("jax_num_cpu_devices", cores())
 import accumulate  # noqa: E402
 import categorical  # noqa: E402
 import exact_engine  # noqa: E402
+import kernel_density  # noqa: E402
 import literal_engine  # noqa: E402
+import multivariate  # noqa: E402
 import memory  # noqa: E402
+import mixture  # noqa: E402
 import scaling  # noqa: E402
 
 BENCHMARKS = {
     "exact engine": exact_engine,
     "literal engine": literal_engine,
     "running sums": accumulate,
+    "sixteen dimensions": multivariate,
     "categories": categorical,
+    "soft EM": mixture,
+    "kernel density": kernel_density,
     "memory": memory,
     "scaling": scaling,
 }

@@ -1,7 +1,7 @@
 """Kernel densities in theory, against every genealogy of a few points, convolutions and other recursions."""
 
 from fractions import Fraction
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ WIDTH = 0.3
 def genealogies(sizes):
     """Every way the points of later generations choose parents, with its probability: covariances [i, j]."""
     first = sizes[0]
-    choices = [product(range(before), repeat=n) for before, n in zip(sizes[:-1], sizes[1:], strict=True)]
+    choices = [product(range(before), repeat=n) for before, n in pairwise(sizes)]
     for path in product(*map(list, choices)):
         covariance = S0 * np.eye(first)
         chance = 1.0

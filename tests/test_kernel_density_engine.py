@@ -8,8 +8,9 @@ from scipy import integrate, stats
 from sklearn.neighbors import KernelDensity as Peer
 
 from jaxsim.agreement import Sample, Theory, agree, replicates_needed
-from jaxsim.kernel_density import as_mixture, moments
+from jaxsim.kernel_density import as_mixture
 from jaxsim.kernel_density_error import cross_entropy, integrated, nodes_for
+from jaxsim.kernel_density_step import moments
 from jaxsim.mixture_model import frame, in_units
 from jaxsim.simulate import simulate
 from theory import kernel_density

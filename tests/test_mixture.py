@@ -21,11 +21,9 @@ from theory.source import Mixture
 
 ROUNDING = 1e-12  # sums of fewer than a thousand products of float64 numbers, 1e-16 each
 
-WEIGHTS, MEANS, SPREADS = (
-    (Fraction(1, 2), Fraction(1, 3), Fraction(1, 6)),
-    (Fraction(-2), Fraction(1), Fraction(4)),
-    (Fraction(1), Fraction(1, 2), Fraction(2)),
-)
+WEIGHTS = Fraction(1, 2), Fraction(1, 3), Fraction(1, 6)
+MEANS = Fraction(-2), Fraction(1), Fraction(4)
+SPREADS = Fraction(1), Fraction(1, 2), Fraction(2)
 SOURCE = Mixture(tuple(map(float, WEIGHTS)), tuple(map(float, MEANS)), tuple(map(float, SPREADS)))
 EM = MaximumLikelihood(fit="em", iterations=4)
 

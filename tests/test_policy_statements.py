@@ -171,7 +171,7 @@ def test_a_heterogeneous_ecosystem(t):
 def test_models_are_kept_apart_by_sampling_noise():
     """E1: the gap is the last generation's variance over n; and the two-term recursion of E s."""
     loop = loops.PEERS
-    n, k = 8, 2
+    n, k = 16, 2
     found = predict(loop, range(1, 8))
     gap, spread = found["between_models"].values[0], found["variance"].values[0]
     assert gap[1:] == pytest.approx(spread[:-1] / n, rel=1e-13)

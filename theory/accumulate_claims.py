@@ -19,12 +19,13 @@ DEY = "Dey and Donoho 2024, arXiv:2410.22812"
 EVERY = Case(loops.ACCUMULATED, (1, 2, 10))
 LONG = Case(loops.ACCUMULATED, (200,), quick=False)
 HEAVY = Case(loops.ACCUMULATED, (1, 2, 10), quick=False, least=CHI_SQUARE)
-HEAVY_LONG = Case(loops.ACCUMULATED, (200,), quick=False, least=CHI_SQUARE)
+SQUARE = Case(loops.ACCUMULATED_LARGE, (1, 2, 10), quick=False, least=CHI_SQUARE)
+SQUARE_LONG = Case(loops.ACCUMULATED_LARGE, (100,), quick=False, least=CHI_SQUARE)
 UNBIASED = Case(loops.ACCUMULATED_UNBIASED, (1, 3, 10), quick=False)
 UNEVEN = Case(loops.ACCUMULATED_UNEVEN, (1, 3, 6), quick=False)
 SUBSAMPLED = Case(loops.SUBSAMPLED, (1, 2, 6), quick=False, engine="literal", least=CHI_SQUARE)
 WINDOW = (
-    Case(loops.WINDOW, (1, 4, 12), quick=False, least=CHI_SQUARE),
+    Case(loops.WINDOW, (1, 4, 8), quick=False, least=CHI_SQUARE),
     Case(loops.WINDOW_UNBIASED, (4,), quick=False, least=CHI_SQUARE),
 )
 BOTH = (HEAVY, Case(loops.ACCUMULATED_UNBIASED, (1, 3, 10), quick=False, least=CHI_SQUARE))
@@ -88,7 +89,7 @@ ACCUMULATED = (
     validity="accumulate, maximum likelihood, lambda = 1"),
     claim(
         "A1", "variance_squared",
-        r"\mathbb{E}\,\sigma_t^4 = \sigma_0^4\prod_{k\le t}\left(1-\frac{4k-3}{n^2k^4}\right)", (HEAVY,),
+        r"\mathbb{E}\,\sigma_t^4 = \sigma_0^4\prod_{k\le t}\left(1-\frac{4k-3}{n^2k^4}\right)", (SQUARE,),
         validity="accumulate, maximum likelihood, constant n, lambda = 1",
     ),
     claim(
@@ -101,7 +102,7 @@ ACCUMULATED = (
     claim(
         "A2", "variance_squared",
         r"\mathbb{E}\,\sigma_\infty^4 = \sigma_0^4\Big/\prod_i\Gamma(1-r_i),\quad r_i^4 - (4r_i-3)/n^2 = 0",
-        (HEAVY_LONG,), OWN, "accumulate, maximum likelihood, lambda = 1; the error falls like 1/t^2",
+        (SQUARE_LONG,), OWN, "accumulate, maximum likelihood, lambda = 1; the error falls like 1/t^2",
         "asymptotic",
         "limit",
         expected=mean_of(_square, "variance_squared"), error=_error_of(_square, "variance_squared"),
@@ -184,7 +185,7 @@ ACCUMULATED = (
     ),
     claim(
         "A7", "variance", r"\mathbb{E}\,\sigma_t^2 \approx \sigma_0^2\exp\left(-\frac{4t}{(W+1)^2n}\right)",
-        (Case(loops.WINDOW_LARGE, (60, 120), quick=False, least=CHI_SQUARE),), OWN,
+        (Case(loops.WINDOW_LARGE, (40,), quick=False, least=CHI_SQUARE),), OWN,
         "n -> inf at fixed t/n: W batches collapse (W+1)^2/4 times slower than one", "asymptotic", "limit",
         expected=mean_of(_window_rate, "variance"), error=_error_of(_window_rate, "variance"),
     ),

@@ -2,8 +2,27 @@
 
 from __future__ import annotations
 
+from theory.accumulate_claims import ACCUMULATED
+from theory.claim import Claim
+from theory.ecosystem_claims import ECOSYSTEM
 from theory.gaussian_claims import GAUSSIAN_LINE
 from theory.law_claims import GAUSSIAN_LAW
+from theory.mixed_claims import MIXED
+from theory.regression_claims import REGRESSION
+from theory.selection_claims import GAUSSIAN_SELECTION
 from theory.wishart_claims import GAUSSIAN_SPACE
 
-CLAIMS = GAUSSIAN_LINE + GAUSSIAN_LAW + GAUSSIAN_SPACE
+SELECTION: tuple[Claim, ...] = tuple(
+    claim.as_claim(lambda loop, rule: loop.with_(selection=rule)) for claim in GAUSSIAN_SELECTION
+)
+
+CLAIMS = (
+    *GAUSSIAN_LINE,
+    *GAUSSIAN_LAW,
+    *GAUSSIAN_SPACE,
+    *MIXED,
+    *ACCUMULATED,
+    *SELECTION,
+    *REGRESSION,
+    *ECOSYSTEM,
+)

@@ -11,15 +11,15 @@ from theory.mixed_claims import CHI_SQUARE, CONSERVED, GAIN, OWN, claim, exactly
 VU = "Vu et al. 2025, arXiv:2505.21677"
 KANABAR = "the effective sample size of Kanabar and Gastpar; " + OWN
 
-PEERS = (Case(loops.PEERS, (1, 2, 8), quick=False),)
-PEERS_REAL = (Case(loops.PEERS_REAL, (1, 3, 40), quick=False),)
+PEERS = (Case(loops.PEERS, (1, 2, 6), quick=False),)
+PEERS_REAL = (Case(loops.PEERS_REAL, (1, 3, 30), quick=False),)
 PEERS_MIXED = (Case(loops.PEERS_MIXED, (1, 2, 6)),)
 WEB = (Case(loops.WEB, (1, 2, 12)), Case(loops.WEB_SYNTHETIC, (12,), quick=False))
 SAMPLED = (Case(loops.WEB_SAMPLED, (1, 2, 8), quick=False, engine="literal", least=CHI_SQUARE),)
-CONTAMINATED = (Case(loops.CONTAMINATED, (1, 4, 12), quick=False),)
-HEALED = (Case(loops.HEALED, (4, 5, 8), quick=False), Case(loops.HEALED_SLOWLY, (3, 12), quick=False))
+CONTAMINATED = (Case(loops.CONTAMINATED, (1, 4, 8), quick=False),)
+HEALED = (Case(loops.HEALED, (4, 5, 8)), Case(loops.HEALED_SLOWLY, (3, 12), quick=False))
 ONE_SET = (Case(loops.HEALED_BY_ONE_SET, (4, 6, 12), quick=False),)
-AFRESH = (Case(loops.HEALED_AFRESH, (4, 5, 7), quick=False),)
+AFRESH = (Case(loops.HEALED_AFRESH, (3, 4, 6), quick=False),)
 
 E1 = (
     r"A = (D+(K-1)C)/K,\ D' = A + s/n,\ C' = A,\ s' = \sigma_0^2 - D';\quad"

@@ -73,12 +73,12 @@ P0 = (
 RECIPES = (
     Case(loops.WRITTEN, (2, 6), quick=False, least=CHI_SQUARE),
     Case(loops.WRITTEN_WEIGHTED, (2, 6)),
-    Case(loops.WINDOW, (4, 12), quick=False, least=CHI_SQUARE),
+    Case(loops.WINDOW, (4, 8), quick=False, least=CHI_SQUARE),
     Case(loops.SUBSAMPLED, (6,), quick=False, engine="literal", least=CHI_SQUARE),
 )
 GAIN = r"\mathbb{E}(\mu-\mu_0)^2 = \frac{g\,\sigma_0^2}{N + b g}"
-LONG = Case(loops.FRESH, (40,), quick=False)
-REST = "in the stationary state; tested where what is left of the start is below rounding of the resolution"
+LONG = Case(loops.FRESH, (20,), quick=False)
+REST = "in the stationary state; tested where what is left of the start is far below the resolution"
 
 LAWS = (
     claim("P0", "mean_error_squared", CONSERVED, RECIPES, validity=P0),
@@ -88,12 +88,12 @@ LAWS = (
         GAIN + r",\quad g = \tfrac{1}{1-b^2}\ (K = 1),\ \tfrac{K(1-b)+b}{(1-b)(K+b)}\ (K \text{ models"
         r" drawn anew}),"
         r"\ 1 + \tfrac{b^2}{K(1-b^2)}\ (K \text{ peers})",
-        (LONG, Case(loops.MEMORY, (40,), quick=False), Case(loops.PEERS_REAL, (40,), quick=False)),
+        (LONG, Case(loops.MEMORY, (30,), quick=False), Case(loops.PEERS_REAL, (30,), quick=False)),
         validity=f"P0 and a stable linear filter of the mean; {REST}",
     ),
     claim(
         "P2", "variance_squared", r"\mathbb{E}\,\sigma_t^{2k} = \sigma_0^{2k}\prod_{j\le t}\mathbb{E}A_j^k",
-        (Case(loops.ACCUMULATED, (2, 10), quick=False, least=CHI_SQUARE),),
+        (Case(loops.ACCUMULATED_LARGE, (2, 10), quick=False, least=CHI_SQUARE),),
         validity="sigma_t^2 = sigma_{t-1}^2 A_t, A_t independent of the past: replace, accumulate",
     ),
 )  # fmt: skip

@@ -148,8 +148,8 @@ REGRESSION = (
         f"{DOHMATOB}; {OWN}",
         f"minimum norm, n <= d - 2, fresh covariates, isotropic; {ANY_LABELS}; w = 0: replace",
         (
-            Case(Loop(WIDE, Replace(4)), (1, 6)),
-            Case(Loop(WIDE, Fresh(4, 4, weight=0.5)), (1, 6)),
+            Case(Loop(WIDE, Replace(4)), (1, 6), quick=False),
+            Case(Loop(WIDE, Fresh(4, 4, weight=0.5)), (1, 6), quick=False),
             Case(Loop(Linear(10, 0.0, 1.49), Replace(4)), (1, 3), quick=False),
         ),
     ),
@@ -157,8 +157,8 @@ REGRESSION = (
         "L6", r"R_t = (1-g)B + \tau V_t,\quad V_t = (1-w)^2V_{t-1} + w^2+(1-w)^2", f"{GARG}; {OWN}",
         f"minimum norm, n <= d - 2, the same covariates, isotropic; {ANY_LABELS}; least at w = 0.618",
         (
-            Case(Loop(WIDE_SAME, Replace(4)), (1, 4)),
-            Case(Loop(WIDE_SAME, Fresh(4, 4, weight=0.5)), (1, 6)),
+            Case(Loop(WIDE_SAME, Replace(4)), (1, 4), quick=False),
+            Case(Loop(WIDE_SAME, Fresh(4, 4, weight=0.5)), (1, 6), quick=False),
         ),
     ),
     _claim(
@@ -175,7 +175,7 @@ REGRESSION = (
         f"{DOHMATOB}; {OWN}",
         f"ridge, fresh covariates, isotropic, every n, d, t; {ANY_LABELS}; constants by exact quadrature",
         (
-            Case(Loop(LONG, Replace(30), Ridge(0.2)), (1, 5)),
+            Case(Loop(LONG, Replace(30), Ridge(0.2)), (1, 5), quick=False),
             Case(Loop(LONG, Replace(6), Ridge(0.2)), (3,), quick=False),
             Case(Loop(LONG, Fresh(30, 30, weight=0.4), Ridge(0.2)), (4,), quick=False),
         ),
@@ -186,7 +186,7 @@ REGRESSION = (
         r"\sigma^2\,\mathbb{E}\,\mathrm{tr}\tfrac{1-A^{2t}}{1-A^2}H",
         OWN, f"ridge, the same covariates, isotropic, every n, d, t; {ANY_LABELS}",
         (
-            Case(Loop(LONG_SAME, Replace(30), Ridge(0.2)), (1, 5)),
+            Case(Loop(LONG_SAME, Replace(30), Ridge(0.2)), (1, 5), quick=False),
             Case(Loop(LONG_SAME, Accumulate(30), Ridge(0.2)), (4,), quick=False),
             Case(Loop(LONG_SAME, Fresh(30, 30, weight=0.4), Ridge(0.2)), (4,), quick=False),
         ),
@@ -195,7 +195,7 @@ REGRESSION = (
     _claim(
         "L9", r"R_{g+1} = (1-2\alpha+\beta)B + \sigma^2\eta + \beta\tfrac{g\sigma^2d}{n_0-d-1}",
         f"{DOHMATOB}; {OWN}", f"g least-squares fits of n_0 points, then one ridge; {NORMAL}; {ANY_LABELS}",
-        (Case(Loop(LONG, Replace(25), LeastSquares(final=Final(0.2, 30))), (1, 4)),),
+        (Case(Loop(LONG, Replace(25), LeastSquares(final=Final(0.2, 30))), (1, 4), quick=False),),
         status="recursion",
     ),
     _claim(

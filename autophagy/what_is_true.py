@@ -16,14 +16,14 @@ INTRODUCTION = """# What is true
 Every result that the project states, with its status, its source and where it holds. This page is generated
 from the claims (`theory/claims.py`); `autophagy verify` confronts each of them with Monte Carlo.
 
-Status: **exact**; **recursion** (exact, by a finite recursion, chain or quadrature); **asymptotic**; **bound**.
+Status: **exact**; **recursion** (exact: a finite recursion, chain or quadrature); **asymptotic**; **bound**.
 $t$ counts fits: generation 0 is the source, $N(\\mu_0, \\sigma_0^2)$. $n$ points a fit, divisor $c$ ($n$ for
 maximum likelihood, $n-1$ unbiased), $\\nu = n-1$, sampler bias $\\lambda$ on the variance.
 """
 PUBLISHED = """## Published statements beside the exact value
 
-`autophagy verify --bounds` evaluates these over grids of parameters. *Holds* counts the points of the grid where
-the statement is true; beyond the setting that a source states, the points show how far it carries.
+`autophagy verify --bounds` evaluates these over grids of parameters. *Holds* counts the points of the grid
+where the statement is true; beyond the setting that a source states, the points show how far it carries.
 """
 CHAPTERS = (
     ("Laws behind the rest", ("P",)),

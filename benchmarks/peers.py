@@ -90,3 +90,40 @@ def fresh(real: int, synthetic: int, generations: int, seeds: int, seed: int = 0
         kept[t] = mean.mean(), mean @ mean, variance.mean(), variance @ variance
     kept[:, 1::2] = kept[:, 1::2] / seeds - kept[:, ::2] ** 2
     return kept
+
+
+def bartlett(n: int, dimension: int, generations: int, seeds: int, seed: int = 0) -> np.ndarray:
+    """Draw the mean and the factor of each scatter matrix, all seeds at once; [generation, 4] summaries.
+
+    The factor of a product of lower triangular matrices is their product: no decomposition is needed.
+    """
+    rng = np.random.Generator(np.random.SFC64(seed))
+    mean = np.zeros((seeds, dimension))
+    factor = np.broadcast_to(np.eye(dimension), (seeds, dimension, dimension)).copy()
+    low, diagonal = np.tril_indices(dimension, -1), np.arange(dimension)
+    drawn = np.zeros_like(factor)
+    kept = np.empty((generations, 4))
+    for t in range(generations):
+        mean += (factor @ rng.standard_normal((seeds, dimension, 1)))[..., 0] * n**-0.5
+        drawn[:, low[0], low[1]] = rng.standard_normal((seeds, len(low[0])))
+        drawn[:, diagonal, diagonal] = np.sqrt(
+            2 * rng.standard_gamma((n - 1 - diagonal) / 2, (seeds, dimension))
+        )
+        factor = factor @ drawn * n**-0.5
+        trace, square = np.einsum("sij,sij->s", factor, factor), np.einsum("si,si->s", mean, mean)
+        kept[t] = trace.mean(), trace.var(), square.mean(), square.var()
+    return kept
+
+
+def scipy_wishart(n: int, dimension: int, generations: int, seeds: int, seed: int = 0) -> np.ndarray:
+    """The mean trace by `scipy.stats.wishart.rvs`, one scale matrix at a time; [generation]."""
+    from scipy.stats import wishart
+
+    rng = np.random.default_rng(seed)
+    covariance = np.broadcast_to(np.eye(dimension), (seeds, dimension, dimension)).copy()
+    kept = np.empty(generations)
+    for t in range(generations):
+        for i in range(seeds):
+            covariance[i] = wishart.rvs(n - 1, covariance[i] / n, random_state=rng)
+        kept[t] = np.trace(covariance, axis1=1, axis2=2).mean()
+    return kept

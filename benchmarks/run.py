@@ -17,9 +17,9 @@ import categorical  # noqa: E402
 import exact_engine  # noqa: E402
 import kernel_density  # noqa: E402
 import literal_engine  # noqa: E402
-import multivariate  # noqa: E402
 import memory  # noqa: E402
 import mixture  # noqa: E402
+import multivariate  # noqa: E402
 import scaling  # noqa: E402
 
 BENCHMARKS = {

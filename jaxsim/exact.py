@@ -6,6 +6,8 @@ dimensions the scatter matrix is Wishart, A A^T with A lower trapezoidal: normal
 A_jj^2 chi-square with nu - j degrees of freedom, j = 0, 1, ... (Bartlett 1933), for n <= d as well.
 """
 
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import jax.numpy as jnp
@@ -31,14 +33,25 @@ def line_step(
     return line.advance(state, step.log_noise, z, deviation(fixed.rows[step.kind], x))
 
 
+@cache
+def space_ahead(d: int) -> Callable:
+    """(key, replicate) -> the words of one generation: d pairs, then what is below the diagonal."""
+    pairs = np.arange(d + (d * (d - 1) // 2 + 1) // 2, dtype=np.uint32)
+
+    def ahead(key: Key, replicate: UInt32[Array, ""]) -> Complex[Array, " pairs"]:
+        return packed(threefry(key, (replicate, pairs)))
+
+    return ahead
+
+
 def space_step(
-    fixed: space.Fixed, step: space.Step, key: Key, replicate: UInt32[Array, ""], state: space.State
+    fixed: space.Fixed, step: space.Step, words: Complex[Array, " pairs"], replicate: Any, state: space.State
 ) -> space.State:
     """One generation of one replicate: d pairs for mean and pivots, then the normals below the diagonal."""
+    del replicate
     d = len(fixed.offset)
-    z, x = normal_pair(threefry(key, (replicate, jnp.arange(d, dtype=jnp.uint32))), fixed.turn)
-    pairs = d + jnp.arange((d * (d - 1) // 2 + 1) // 2, dtype=jnp.uint32)
-    normals = jnp.concatenate(normal_pair(threefry(key, (replicate, pairs)), fixed.turn))
+    z, x = normal_pair(unpacked(words[:d]), fixed.turn)
+    normals = jnp.concatenate(normal_pair(unpacked(words[d:]), fixed.turn))
     return space.advance(step, state, z, deviation(fixed.rows[step.kind], x), _below(normals, d))
 
 

@@ -76,7 +76,9 @@ def prepare(loop: Loop, plan: Schedule, engine: Engine, dtype: np.dtype) -> Sett
     fixed, steps = family.parameters(loop, plan, dtype)
     step = _STEPS[family, engine, bool(plan.truncated.any())]
     observe = _observe_line if family is line else space.observe
-    ahead = exact.line_ahead if step is exact.line_step else None
+    ahead = None
+    if engine == "exact":
+        ahead = exact.line_ahead if family is line else exact.space_ahead(gaussians(loop)[0].dimension)
     kernel = blocks.Kernel(family.start, step, observe, (), (), _block(loop), "summary", ahead=ahead)
     names = (LINE, LINE) if family is line else (space.available(plan), space.default(plan))
     return Setting(kernel, fixed, steps, *names, partial(family.unit, loop=loop, plan=plan))

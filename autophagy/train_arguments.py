@@ -8,8 +8,8 @@ from typing import Any
 
 TRAIN = """\
 The loop file's [generator] and [training] say what is trained; RUN holds one file and one picture for each
-generation. A run that was killed goes on where it was, with the same numbers, when the command is repeated; a larger -t
-extends it. Beside the loop runs a control: the same training, each generation on real data."""
+generation. A run that was killed goes on where it was, with the same numbers, when the command is repeated;
+a larger -t extends it. Beside the loop runs a control: the same training, each generation on real data."""
 
 DATA_ACTIONS = ("list", "check", "fetch")
 

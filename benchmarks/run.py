@@ -14,6 +14,7 @@ jax.config.update("jax_num_cpu_devices", cores())
 
 import accumulate  # noqa: E402
 import categorical  # noqa: E402
+import ensemble  # noqa: E402
 import exact_engine  # noqa: E402
 import kernel_density  # noqa: E402
 import literal_engine  # noqa: E402
@@ -32,6 +33,7 @@ BENCHMARKS = {
     "kernel density": kernel_density,
     "memory": memory,
     "scaling": scaling,
+    "ensembles of networks": ensemble,
 }
 RESULTS = Path(__file__).parent / "results"
 

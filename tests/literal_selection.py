@@ -68,6 +68,8 @@ class SelectedLoop(LiteralLoop):
     def __init__(self, rule, recipe, replicates, rng, **settings):
         self.rule = rule
         super().__init__(recipe, replicates, rng, **settings)
+        if getattr(rule, "applies_to_source", False):
+            self.sets = {name: self.real(Real(size)) for name, size in recipe.sets.items()}
 
     def draw(self, draw):
         rule = self.rule

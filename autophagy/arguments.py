@@ -149,8 +149,8 @@ def _parser() -> argparse.ArgumentParser:
         "--seeds", type=count, required=True, help="replicates: independent re-runs of the loop"
     )
     drawn.add_argument("--seed", type=seed, default=0, help="the master seed (default 0)")
-    drawn.add_argument("--engine", choices=("exact", "literal"), default="exact",
-                       help="draw sufficient statistics (default), or every sample")  # fmt: skip
+    drawn.add_argument("--engine", choices=("exact", "literal", "auto"), default="auto",
+                       help="draw sufficient statistics, or every sample (default: exact if it can)")  # fmt: skip
     drawn.add_argument("--max-generations", type=count, default=1_000_000,
                        help="where a first passage is given up (default 10^6)")  # fmt: skip
 

@@ -79,7 +79,8 @@ def _simulate(options: argparse.Namespace) -> int:
     if options.output:
         check_file(options.output, DATA_ENDINGS)
     use(cache=options.compilation_cache)
-    dataset = _monte_carlo(options, resolved(solved, int(options.generations[-1])))
+    solved = _for_simulation(options, solved)
+    dataset = _monte_carlo(options, solved)
     entries = statistics(dataset, ("mean", "variance", "standard_error"))
     content = payload(
         loop, options.generations, entries, seeds=options.seeds, seed=options.seed, engine=options.engine
@@ -100,7 +101,7 @@ def _compare(options: argparse.Namespace) -> int:
         check_file(options.output, (*DATA_ENDINGS, ".pdf", ".png"))
     use(cache=options.compilation_cache)
     comparison = compare(
-        resolved(solved, int(options.generations[-1])),
+        _for_simulation(options, solved),
         [int(g) for g in options.generations],
         options.seeds,
         seed=options.seed,
@@ -251,6 +252,16 @@ def _check_observables(options: argparse.Namespace, loop: Loop) -> None:
 def _check_finite(options: argparse.Namespace) -> None:
     if math.isinf(options.generations[-1]):
         raise UsageError("-t is 'inf': a simulation stops somewhere; give a generation")
+
+
+def _for_simulation(options: argparse.Namespace, loop: Loop) -> Loop:
+    """The loop a simulator sees; the options then name the engine that runs it."""
+    from jaxsim.setting import chosen_engine
+
+    last = int(options.generations[-1])
+    loop = resolved(loop, last)
+    options.engine, _ = chosen_engine(loop, last, options.engine)
+    return loop
 
 
 def _monte_carlo(options: argparse.Namespace, loop: Loop) -> Any:

@@ -87,6 +87,9 @@ _WORDS = (
     (r"\\operatorname(?=\{)", r"\\mathrm"),
     (r"\\le(?![a-zA-Z])", r"\\leq"),
     (r"\\ge(?![a-zA-Z])", r"\\geq"),
+    (r"\\iff(?![a-zA-Z])", r"\\Leftrightarrow"),
+    (r"\\textstyle(?![a-zA-Z])", ""),
+    (r"\\mathbf (\w)", r"\\mathbf{\1}"),
     (r"\\!", ""),
     (r"\{([^{}]*)\\atop([^{}]*)\}", r"\\genfrac{}{}{0}{}{\1}{\2}"),
 )

@@ -49,16 +49,19 @@ def simulate(
     seeds: int,
     *,
     seed: int = 0,
-    engine: Literal["exact", "literal"] = "exact",
+    engine: Literal["exact", "literal", "auto"] = "auto",
     observables: Sequence[str] | None = None,
     keep: Literal["summary", "replicates"] = "summary",
     progress: Callable[[int, int], None] | None = None,
 ) -> xr.Dataset:
-    """Monte Carlo; see `jaxsim.simulate.simulate`."""
+    """Monte Carlo; see `jaxsim.simulate.simulate`. "auto" is the exact engine where it can run the loop."""
     from jaxsim import simulate as monte_carlo
+    from jaxsim.setting import chosen_engine
 
+    solved = resolved(loop, last(generations))
+    engine, _ = chosen_engine(solved, last(generations), engine)
     return monte_carlo.simulate(
-        resolved(loop, last(generations)),
+        solved,
         generations,
         seeds,
         seed=seed,
@@ -75,14 +78,17 @@ def compare(
     seeds: int,
     *,
     seed: int = 0,
-    engine: Literal["exact", "literal"] = "exact",
+    engine: Literal["exact", "literal", "auto"] = "auto",
     observables: Sequence[str] | None = None,
 ) -> Comparison:
     """Both, with a verdict for each observable; see `autophagy.comparison.compare`."""
     from autophagy import comparison
+    from jaxsim.setting import chosen_engine
 
+    solved = resolved(loop, last(generations))
+    engine, _ = chosen_engine(solved, last(generations), engine)
     return comparison.compare(
-        resolved(loop, last(generations)),
+        solved,
         generations,
         seeds,
         seed=seed,

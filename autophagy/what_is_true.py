@@ -26,19 +26,25 @@ PUBLISHED = """## Published statements beside the exact value
 where the statement is true; beyond the setting that a source states, the points show how far it carries.
 """
 CHAPTERS = (
-    ("Laws behind the rest", ("P",)),
-    ("A loop on its own samples", ("R",)),
-    ("Sampler bias, truncation, temperature", ("S",)),
-    ("Several dimensions", ("M",)),
-    ("Real data beside synthetic data", ("X",)),
-    ("Accumulating data and windows", ("A",)),
-    ("Selection, curation, verification", ("C", "V")),
-    ("Linear regression", ("L",)),
-    ("Ecosystems of models", ("E",)),
-    ("The contaminated web", ("W",)),
-    ("Healing", ("H",)),
+    ("gaussian", "Laws behind the rest", ("P",)),
+    ("gaussian", "A loop on its own samples", ("R",)),
+    ("gaussian", "Sampler bias, truncation, temperature", ("S",)),
+    ("gaussian", "Several dimensions", ("M",)),
+    ("gaussian", "Real data beside synthetic data", ("X",)),
+    ("gaussian", "Accumulating data and windows", ("A",)),
+    ("gaussian", "Selection, curation, verification", ("C", "V")),
+    ("gaussian", "Linear regression", ("L",)),
+    ("gaussian", "Ecosystems of models", ("E",)),
+    ("gaussian", "The contaminated web", ("W",)),
+    ("gaussian", "Healing", ("H",)),
+    ("mixture", "Categories, counts and Zipf tails", ("C",)),
+    ("mixture", "Markov text", ("N",)),
+    ("mixture", "Mixtures", ("G", "Q")),
+    ("mixture", "Kernel densities", ("K",)),
+    ("mixture", "Diffusion samplers and guidance", ("D", "B")),
+    ("mixture", "What is measured on samples", ("M",)),
 )
-"""Headings of the Gaussian catalogue, and the letters of its entries."""
+"""Catalogue, heading, and the letters of its entries."""
 
 
 def page() -> str:
@@ -47,21 +53,16 @@ def page() -> str:
     from theory.published_list import PUBLISHED as STATEMENTS
 
     parts = [INTRODUCTION]
-    left = list(CLAIMS)
-    for heading, letters in CHAPTERS:
-        chosen = [claim for claim in left if _is_in(claim, letters)]
-        left = [claim for claim in left if claim not in chosen]
+    for catalogue, heading, letters in CHAPTERS:
+        chosen = [claim for claim in CLAIMS if _is_in(claim, catalogue, letters)]
         parts += [f"## {heading}\n", *map(_entry, chosen)]
-    for catalogue in dict.fromkeys(claim.id.partition(".")[0] for claim in left):
-        parts.append(f"## Other results: {catalogue}\n")
-        parts += [_entry(claim) for claim in left if claim.id.startswith(f"{catalogue}.")]
     parts += [PUBLISHED, *map(_published, STATEMENTS)]
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _is_in(claim: Claim, letters: tuple[str, ...]) -> bool:
-    catalogue, _, entry = claim.id.partition(".")
-    return catalogue == "gaussian" and entry.rstrip("0123456789abcdefghijklmnopqrstuvwxyz") in letters
+def _is_in(claim: Claim, catalogue: str, letters: tuple[str, ...]) -> bool:
+    found, _, entry = claim.id.partition(".")
+    return found == catalogue and entry.rstrip("0123456789abcdefghijklmnopqrstuvwxyz") in letters
 
 
 def _entry(claim: Claim) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxsim.measure import Measurement, measurement
 from jaxsim.passage import Walk, in_blocks, walk_of
 from jaxsim.random import STREAM_VERSION
-from jaxsim.setting import prepared
+from jaxsim.setting import chosen_engine
 from jaxsim.store_layout import Layout
 from jaxsim.summary import Summary, Tally
 from jaxsim.unit_size import unit_size, work
@@ -209,7 +209,7 @@ def _alike(loop: Loop) -> Any:
 
 
 def _kind(sweep: Sweep, loop: Loop) -> Kind:
-    engine, setting = _chosen_engine(sweep, loop)
+    engine, setting = chosen_engine(loop, sweep.generations[-1], sweep.engine)
     timed, block, length = _timed(sweep), setting.kernel.block, sweep.generations[-1]
     for name in timed or ():
         if name not in setting.available:
@@ -227,23 +227,6 @@ def _kind(sweep: Sweep, loop: Loop) -> Kind:
         block,
         length * work(loop, engine, sweep.generations[-1]),
     )
-
-
-def _chosen_engine(sweep: Sweep, loop: Loop) -> tuple[str, Any]:
-    """The engine that runs a loop, and the loop made ready for it."""
-
-    def ready(engine: Any) -> tuple[str, Any]:
-        return engine, prepared(loop, sweep.generations[-1], engine, None)[0]
-
-    if sweep.engine != "auto":
-        return ready(sweep.engine)
-    try:
-        return ready("exact")
-    except LoopError as refusal:
-        try:
-            return ready("literal")
-        except LoopError:
-            raise refusal from None
 
 
 def _first_size(loop: Loop) -> int:

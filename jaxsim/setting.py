@@ -107,6 +107,24 @@ def prepared(
     return Setting(kernel, fixed, steps, recipe_observe.names(loop), default, unit), precision
 
 
+def chosen_engine(loop: Loop, generations: int, engine: str) -> tuple[Engine, Setting]:
+    """The engine that runs a loop, and the loop made ready for it: as told, or for "auto" exact if it can.
+
+    Raises:
+        LoopError: for what the engine cannot do; what the exact one cannot do if neither can.
+    """
+    if engine != "auto":
+        told: Any = engine
+        return told, prepared(loop, generations, told, None)[0]
+    try:
+        return "exact", prepared(loop, generations, "exact", None)[0]
+    except LoopError as refusal:
+        try:
+            return "literal", prepared(loop, generations, "literal", None)[0]
+        except LoopError:
+            raise refusal from None
+
+
 def _engine_of(loop: Loop) -> Callable[..., tuple[Setting, Precision]] | None:
     """What makes a loop ready that is not a plain Gaussian one."""
     match loop.source:

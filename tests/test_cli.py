@@ -63,7 +63,10 @@ BAD = [
     (["simulate", TEXT, "-t", "5", "--seeds", "10", "--seed", "-1"], "'-1'"),
     (["simulate", TEXT, "-t", "inf", "--seeds", "10"], "inf"),
     (["compare", TEXT, "-t", "inf", "--seeds", "10"], "inf"),
-    (["simulate", TEXT, "-t", "5", "--seeds", "10", "--set", "sampler.truncate=2"], "truncate"),
+    (
+        ["simulate", TEXT, "-t", "5", "--seeds", "10", "--engine", "exact", "--set", "sampler.truncate=2"],
+        "truncate",
+    ),
     (["verify", "gaussian.R99", "--quick"], "gaussian.R99"),
     (["figures", "figure99"], "figure99"),
     (["figures", "-o", "/proc/absent"], "/proc/absent"),

@@ -1,4 +1,4 @@
-"""Every snippet of the README runs, and its table of claims is the code's."""
+"""Every snippet of the README runs."""
 
 import os
 import re
@@ -8,15 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from autophagy.claim_table import claim_table, table_in
-
 README = Path(__file__).parents[1] / "README.md"
 BLOCKS = re.findall(r"^```(python|sh)\n(.*?)^```", README.read_text(), flags=re.MULTILINE | re.DOTALL)
 COMMANDS = ("make ", "git clone")  # what sets the project up cannot run inside its own tests
-
-
-def test_the_table_of_claims_is_generated():
-    assert table_in(README.read_text()) == claim_table()
 
 
 def test_python_snippets_run_in_order(tmp_path, monkeypatch):

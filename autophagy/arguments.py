@@ -150,7 +150,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     drawn.add_argument("--seed", type=seed, default=0, help="the master seed (default 0)")
     drawn.add_argument("--engine", choices=("exact", "literal", "auto"), default="auto",
-                       help="draw sufficient statistics, or every sample (default: exact if it can)")  # fmt: skip
+                       help="sufficient statistics, or every sample (default: exact if it can)")  # fmt: skip
     drawn.add_argument("--max-generations", type=count, default=1_000_000,
                        help="where a first passage is given up (default 10^6)")  # fmt: skip
 

@@ -65,6 +65,7 @@ class Run:
         data_folder: str | None = None,
         cache: Path | None = None,
         keep_samples: bool = False,
+        control: bool = True,
         progress: Progress | None = None,
     ):
         """Open a run, or begin one.
@@ -77,6 +78,7 @@ class Run:
             data_folder: where named data sets lie.
             cache: where classifiers are kept.
             keep_samples: whether all samples that are measured are kept as well.
+            control: whether a control runs beside it; without, another run's must stand for it.
             progress: told what goes on.
 
         Raises:
@@ -88,6 +90,7 @@ class Run:
             raise LoopError("start", loop.start, "a generator starts from its source")
         self.real: Real = real(loop, data_folder)
         self._loop, self._keep, self._progress = loop, keep_samples, progress
+        self._controlled = control
         self._recipe = recipe(loop.data)
         self._generator: Generator = generator(loop, self.real)
         self._random = streams(loop, seed, replicates)
@@ -111,7 +114,7 @@ class Run:
             "versions": {name: version(name) for name in PACKAGES},
             "backend": jax.default_backend(),
             "samples": self._keep,
-        }
+        } | ({} if self._controlled else {"control": False})
 
     @property
     def folder(self) -> Path:
@@ -162,7 +165,9 @@ class Run:
         measures = _averaged(measured) | {"largest": self._largest[number]}
         if losses[0] is not None:
             measures["loss"] = np.mean(losses, axis=0)
-        control, apart, beside = self._control(number, served[0])
+        control, apart, beside = {}, {}, _first(pictured[0], 0)
+        if self._controlled:
+            control, apart, beside = self._control(number, served[0])
         eaten = Points(*(np.concatenate(a, axis=1) for a in zip(*served[0].parts, strict=True)))
         spectrum = {f"loop_{name}": value for name, value in _averaged(spectra).items()}
         spectrum |= {f"eaten_{name}": value for name, value in self.judge.spectrum(eaten).items()}
@@ -281,7 +286,7 @@ class Run:
             arrays |= {"samples_control": beside.values, "samples_control_labels": beside.labels}
         self._checkpoints.write(found.number, arrays, facts)
         if self.real.data is not None:
-            rows = [*found.pictured[0], None, *found.pictured[1]]
+            rows = [*found.pictured[0], *([None, *found.pictured[1]] if self._controlled else [])]
             picture = grid(rows, self.real.data.white)
             put(self.folder / "images" / f"generation_{found.number:04d}.png", picture)
 

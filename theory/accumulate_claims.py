@@ -185,7 +185,7 @@ ACCUMULATED = (
     ),
     claim(
         "A7", "variance", r"\mathbb{E}\,\sigma_t^2 \approx \sigma_0^2\exp\left(-\frac{4t}{(W+1)^2n}\right)",
-        (Case(loops.WINDOW_LARGE, (40,), quick=False, least=CHI_SQUARE),), OWN,
+        (Case(loops.WINDOW_LARGE, (16,), quick=False, least=CHI_SQUARE),), OWN,
         "n -> inf at fixed t/n: W batches collapse (W+1)^2/4 times slower than one", "asymptotic", "limit",
         expected=mean_of(_window_rate, "variance"), error=_error_of(_window_rate, "variance"),
     ),

@@ -12,6 +12,7 @@ VU = "Vu et al. 2025, arXiv:2505.21677"
 KANABAR = "the effective sample size of Kanabar and Gastpar; " + OWN
 
 PEERS = (Case(loops.PEERS, (1, 2, 6), quick=False),)
+APART = (Case(loops.PEERS, (1, 2, 4), quick=False, least=2**19),)
 PEERS_REAL = (Case(loops.PEERS_REAL, (1, 3, 30), quick=False),)
 PEERS_MIXED = (Case(loops.PEERS_MIXED, (1, 2, 6)),)
 WEB = (Case(loops.WEB, (1, 2, 12)), Case(loops.WEB_SYNTHETIC, (12,), quick=False))
@@ -103,7 +104,7 @@ ECOSYSTEM = (
     ),
     claim(
         "E1", "between_models",
-        r"\mathbb{E}\,(\mu_k-\mu_l)^2/2 = D - C = s/n \text{ of the generation before}", PEERS,
+        r"\mathbb{E}\,(\mu_k-\mu_l)^2/2 = D - C = s/n \text{ of the generation before}", APART,
         validity="K models, no real data: they stay apart by sampling noise only",
     ),
     claim(

@@ -204,6 +204,10 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("figures", parents=[compiled], help="paper figures from their rows")
     command.add_argument("names", nargs="*", metavar="NAME", help="which (default all)")
-    command.add_argument("--collect", action="store_true", help="compute the rows again first")
+    command.add_argument(
+        "--collect",
+        action="store_true",
+        help="compute the rows again first, those of dear figures only if named",
+    )
     command.add_argument("-o", dest="output", default="out", metavar="FOLDER", help="where to (default out)")
     return parser

@@ -190,7 +190,7 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _figures(options: argparse.Namespace) -> int:
-    from paper_figs import FIGURES, make
+    from paper_figs import DEAR, FIGURES, make
 
     for name in options.names:
         if name not in FIGURES:
@@ -199,7 +199,8 @@ def _figures(options: argparse.Namespace) -> int:
     if options.collect:
         use(cache=options.compilation_cache)
     for name in options.names or FIGURES:
-        for path in make(name, Path(options.output), collect=options.collect, progress=progress(name)):
+        collect = options.collect and (name in options.names or name not in DEAR)
+        for path in make(name, Path(options.output), collect=collect, progress=progress(name)):
             print(path)
     return 0
 

@@ -16,6 +16,9 @@ FIGURES = {
 }
 """Every figure and the module that makes it; nothing is imported before it is asked for."""
 
+DEAR: tuple[str, ...] = ()
+"""Figures whose rows take long to compute, or data that must be fetched: computed only when named."""
+
 DATA = Path(__file__).with_name("data")
 
 

@@ -51,6 +51,7 @@ PLANE = {
     "variances": [1, 1, 1],
 }
 ABC = {"family": "categorical", "probabilities": [0.2, 0.3, 0.5]}
+TEXT = {"family": "markov", "transition": [[0.5, 0.5], [0.2, 0.8]]}
 RANKED = {"rule": "top-fraction", "score": "linear", "fraction": 0.5}
 FRESH = {"policy": "fresh", "real": 5, "synthetic": 10}
 PEERS = {"policy": "peers", "models": 2, "counts": [[10, 5], [5, 10]], "real": [1, 2]}
@@ -65,6 +66,7 @@ KINDS = {
     "linear": (
         loop({"family": "linear", "dimension": 2, "signal": 1.0, "noise": 1.0}), "estimator.name",
         ["least-squares"], "exact"),
+    "markov": (loop(TEXT, 30), "data.n", [30, 40], "auto"),
     "kernel density": (
         loop(estimator={"name": "kernel-density", "bandwidth": 0.1}), "estimator.bandwidth",
         [0.1, {"factor": 1.06}], "literal"),
@@ -88,12 +90,14 @@ def test_points_are_what_simulate_gives(kind):
     asked = grid(written, {key: values}, [1, 2], SEEDS, engine=engine)
     found = verb(asked, devices=1)
     for k in range(len(values)):
-        alone = simulate(resolved(asked.loop(k), 2), [1, 2], SEEDS, engine=engine, devices=1)
         here = found.isel({key: k})
+        chosen = str(here.engine.values) if engine == "auto" else engine
+        alone = simulate(resolved(asked.loop(k), 2), [1, 2], SEEDS, engine=chosen, devices=1)
         sizes = {axis: slice(size) for axis, size in alone.sizes.items()}
         assert same(here.isel(sizes), alone)
 
 
+@pytest.mark.slow
 def test_several_trailing_axes_and_their_histograms(tmp_path):
     asked = grid(loop(PLANE, 50), {"sampler.bias": [0.9, 1.0]}, [1, 2], SEEDS, keep="replicates",
                  histogram={"weights": [0.2, 0.4], "mean_error": [-1, 0, 1]})  # fmt: skip

@@ -10,9 +10,9 @@ from jaxsim.schedule import covariance, gaussians, mean_vector, unit_length
 from jaxsim.selected_points import Rule
 from jaxsim.selected_recipe import eaten
 from jaxsim.selected_rule import rule_of
+from theory.estimator import Weighted
 from theory.loop import Loop, LoopError
 from theory.meal import Recipe
-from theory.weighted import Weighted
 
 ESTIMATORS = ("maximum-likelihood", "unbiased", "weighted")
 

@@ -96,7 +96,7 @@ def prepared(
     if other is not None:
         return other(loop, generations, engine, precision)
     require_gaussian_numbers(loop)
-    if isinstance(loop.data, Replace):
+    if isinstance(loop.data, Replace) and loop.selection is None:
         plan = schedule(loop, generations)
         precision = precision or chosen_precision(loop, plan, engine)
         return prepare(loop, plan, engine, np.dtype(precision)), precision
@@ -138,8 +138,6 @@ def _engine_of(loop: Loop) -> Callable[..., tuple[Setting, Precision]] | None:
             from jaxsim.kernel_density import prepared
         case Mixture():
             from jaxsim.mixture import prepared
-        case Gaussian() if loop.selection is not None:
-            from jaxsim.selected import prepared
         case _:
             return None
     return prepared

@@ -15,7 +15,7 @@ from theory import categorical_mixing as mixing
 from theory import categorical_pair as pair
 from theory import categorical_sharpening as sharpening
 from theory import categorical_urn as urn
-from theory import effective_modes, zipf
+from theory import metrics_vendi, zipf
 from theory import wright_fisher as chain
 from theory.categorical import statistics
 from theory.categorical_derivation import N, P, T, derivation, heterozygosity
@@ -422,20 +422,15 @@ def test_products_of_distinct_categories():
 
 
 def test_effective_numbers_of_modes():
-    """Orders 1 and 2 lie below the means they stand for; at one model all three are Hill's numbers."""
+    """What the effective numbers of modes are made of, at every outcome of every draw."""
     source = enumerated.exact(SHARES)
     history = enumerated.history(source, 3, enumerated.replace([5] * 3))
-    found = effective_modes.under_replacement(5, SHARES, (1, 2, 3))
+    squares, entropy, count = metrics_vendi.modes_in_loop(SHARES, 5, (1, 2, 3))
     for place, law in enumerate(history):
 
-        def mean(number, law=law):
-            return float(
-                enumerated.expectation(
-                    law, lambda x: effective_modes.of_shares([float(s) for s in x])[number]
-                )
-            )
+        def mean(measure, law=law):
+            return float(enumerated.expectation(law, lambda x: measure([float(s) for s in x])))
 
-        assert abs(found.count[place] - mean(0)) < 1e-12
-        assert found.entropy[place] <= mean(1)
-        assert found.square[place] <= mean(2)
-    assert effective_modes.of_shares([0.25] * 4) == pytest.approx((4, 4, 4), rel=1e-14)
+        assert abs(squares[place] - mean(lambda p: sum(s * s for s in p))) < 1e-12
+        assert abs(entropy[place] - mean(lambda p: -sum(s * math.log(s) for s in p if s))) < 1e-12
+        assert abs(count[place] - mean(lambda p: sum(s > 0 for s in p))) < 1e-12

@@ -15,6 +15,7 @@ from random_recipes import random_recipe
 
 from jaxsim.agreement import Sample, Theory, agree, alarm_threshold, replicates_needed
 from jaxsim.tail import replicates_for_normal_tail
+from theory.estimator import Weighted
 from theory.loop import Replace, Unbiased
 from theory.optimal_weight import weights_in_time
 from theory.policy import (
@@ -30,7 +31,6 @@ from theory.policy import (
 )
 from theory.provenance import Provenance, rational, second_moments
 from theory.recipe import recipe
-from theory.weighted import Weighted
 
 VARIANCE = Fraction(7, 4)
 

@@ -35,7 +35,6 @@ VOCABULARY = {
     "theory.spacing",
     "theory.sweep",
     "theory.sweep_file",
-    "theory.weighted",
     "theory.written_recipe",
 }
 """What theory and simulator may share: words, checked values, what a policy means. No result is computed."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
+from theory.estimator import Weighted
 from theory.expression import Expression, ExpressionError
 from theory.loop import (
     Gaussian,
@@ -18,7 +19,6 @@ from theory.loop import (
     sample_sizes,
 )
 from theory.policy import Accumulate, Fresh
-from theory.weighted import Weighted
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pytest
 
 from theory import policy_loops as loops
 from theory.accumulate_statements import accumulated_square
+from theory.estimator import Weighted
 from theory.fit_moments import about_mean, about_zero, of_normal, of_points, places, rescaled, together
 from theory.line import statistics
 from theory.loop import Gaussian, Loop, MaximumLikelihood, Replace, Sampler, Unbiased
@@ -19,7 +20,6 @@ from theory.predict import central_moments, predict
 from theory.provenance import Provenance, rational
 from theory.recipe import recipe
 from theory.recipe_closure import Closure, NotClosedError
-from theory.weighted import Weighted
 
 ML, UNBIASED, WEIGHTED = MaximumLikelihood(), Unbiased(), Weighted()
 

@@ -6,6 +6,7 @@ import pytest
 import sympy as sp
 
 from theory import policy_loops as loops
+from theory.estimator import Weighted
 from theory.loop import Gaussian, Loop, LoopError, MaximumLikelihood, Replace, Sampler, Unbiased
 from theory.moments import derive
 from theory.policy import (
@@ -23,7 +24,6 @@ from theory.policy import (
 from theory.policy_symbols import LAMBDA, POOL, REAL, S0, SYNTHETIC, WEIGHT, K, N, T
 from theory.predict import predict
 from theory.selection import Correction, TopFraction
-from theory.weighted import Weighted
 
 UNIT = Gaussian(1.0, 4.0)
 TOTAL, B = REAL + SYNTHETIC, SYNTHETIC / (REAL + SYNTHETIC)

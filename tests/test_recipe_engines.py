@@ -18,6 +18,7 @@ from scipy.stats import norm
 from jaxsim import blocks
 from jaxsim.passage import first_passage
 from jaxsim.simulate import simulate
+from theory.estimator import Weighted
 from theory.loop import Gaussian, Loop, LoopError, MaximumLikelihood, Replace, Sampler, Unbiased
 from theory.loop_provenance import provenance, recipe_of
 from theory.policy import (
@@ -32,7 +33,6 @@ from theory.policy import (
     Window,
     WrittenRecipe,
 )
-from theory.weighted import Weighted
 
 RATE = 1e-6
 SOURCE = Gaussian(1.0, 2.0)

@@ -32,10 +32,7 @@ from theory.observable import model_axis, shape
 from theory.policy import Accumulate, AccumulateSubsample, Fixed, Fresh, Replace, Web
 from theory.provenance import second_moments
 from theory.recipe import recipe
-from theory.result import Statistic, unknown
-
-SIMULATE = "; `autophagy simulate` measures it"
-ORDER = ("exact", "recursion", "asymptotic", "bound", "infinite", "none")
+from theory.result import ORDER, SIMULATE, Statistic, unknown
 
 
 def statistics(

@@ -8,9 +8,6 @@ from typing import Any, ClassVar
 from theory.counts import check_count
 from theory.quantity import LoopError, Number, one_of, positive, real
 from theory.source import probabilities
-from theory.weighted import Weighted
-
-__all__ = ["KernelDensity", "MaximumLikelihood", "Smoothed", "Unbiased", "Weighted"]
 
 HARD, EM = "hard", "em"
 COVARIANCES = ("full", "tied", "diagonal", "spherical")
@@ -66,6 +63,16 @@ class Unbiased:
             one_of("fit", self.fit, (HARD,))
         if self.covariance is not None:
             one_of("covariance", self.covariance, COVARIANCES)
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """Weighted averages of the portions' means and unbiased variances, no spread between portions.
+
+    The scheme of He et al. (2025), arXiv:2502.18049; it needs a weight.
+    """
+
+    name: ClassVar[str] = "weighted"
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,11 @@ from fractions import Fraction
 from typing import Any
 
 from theory.counts import Count, is_constant
+from theory.estimator import Weighted
 from theory.fits import sampling_factor
 from theory.linear import Linear
 from theory.loop import Loop, LoopError, MaximumLikelihood, Number, UnavailableError, Unbiased, is_symbolic
 from theory.policy import OPTIMAL, OPTIMAL_IN_TIME, Fresh, Heal, Policy
-from theory.weighted import Weighted
 
 _FINEST = 10**18  # denominators of weights in time: they decrease to a fixed point and stay there
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from theory.affine_step import affine_step
+from theory.estimator import Weighted
 from theory.fits import sampling_factor
 from theory.loop import Gaussian, Loop, LoopError, MaximumLikelihood, Unbiased
 from theory.loop_provenance import settings_of
@@ -29,12 +30,10 @@ from theory.policy_entries import entry
 from theory.policy_moments import RAW, HigherMoments, recipe_for
 from theory.provenance import Fit, Provenance
 from theory.recipe_closure import NotClosedError
-from theory.result import TOO_LARGE, Statistic, unknown
+from theory.result import SIMULATE, TOO_LARGE, Statistic, joined, unknown
 from theory.second_limits import critical_bias, limits_of
 from theory.selection import Correction, Detector
-from theory.weighted import Weighted
 
-SIMULATE = "; `autophagy simulate` measures it"
 NO_ROOT = (
     "beside real or stored data only moments polynomial in the mean and the variance follow a finite"
     " recursion, not roots, logarithms or inverses" + SIMULATE
@@ -179,8 +178,6 @@ def _on_the_line(
     loop: Loop, names: Sequence[str], wanted: Sequence[float], highest: int
 ) -> dict[str, Statistic]:
     """At finite generations and in the limit, put together."""
-    from theory.predict import joined
-
     finite = [g for g in wanted if g < math.inf]
     parts = [_part(loop, names, finite, highest)] if finite else []
     if len(finite) < len(wanted):

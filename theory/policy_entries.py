@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from theory.counts import is_constant
+from theory.estimator import Weighted
 from theory.fits import sampling_factor
 from theory.loop import Loop, MaximumLikelihood, Replace
 from theory.policy import (
@@ -20,7 +21,6 @@ from theory.policy import (
     Window,
 )
 from theory.selection import Correction, Detector
-from theory.weighted import Weighted
 
 CONSERVED = "gaussian.P0"
 """The entry of recipes that no other one names."""

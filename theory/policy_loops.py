@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from theory.estimator import Weighted
 from theory.loop import Gaussian, Loop, MaximumLikelihood, Replace, Sampler, Unbiased
 from theory.policy import (
     Accumulate,
@@ -15,7 +16,6 @@ from theory.policy import (
     Window,
     WrittenRecipe,
 )
-from theory.weighted import Weighted
 
 UNIT, WIDE = Gaussian(0.0, 1.0), Gaussian(1.0, 4.0)
 PLANE = Gaussian((0.0, 1.0), ((2.0, 0.5), (0.5, 1.0)))

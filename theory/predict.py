@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from functools import reduce
 from typing import NamedTuple
 
@@ -21,7 +20,7 @@ from theory.limits import limits, threshold
 from theory.line import statistics
 from theory.linear import Linear
 from theory.loop import Gaussian, Images, Loop, Replace, require_numbers
-from theory.result import Statistic, unknown
+from theory.result import Statistic, joined, unknown
 from theory.source import Mixture
 
 STATISTICS = ("mean", "variance")
@@ -158,22 +157,6 @@ def _plain_gaussian(
     if len(finite) < len(wanted):
         parts.append(limits(loop, names))
     return {name: reduce(joined, (part[name] for part in parts)) for name in names}
-
-
-def joined(early: Statistic, final: Statistic) -> Statistic:
-    """The statistic over the finite generations and then the limit; the less certain status is kept."""
-    order = ("exact", "recursion", "asymptotic", "bound", "infinite", "none")
-    weaker = max(early, final, key=lambda part: order.index(part.status))
-    if early.status != final.status == "none":
-        weaker = replace(early, reason=final.reason)
-    return Statistic(
-        mean=np.concatenate([early.mean, final.mean]),
-        variance=np.concatenate([early.variance, final.variance]),
-        status=weaker.status,
-        claim=early.claim,
-        reason=weaker.reason,
-        almost_surely=final.almost_surely,
-    )
 
 
 def _half_life(loop: Loop) -> Statistic:

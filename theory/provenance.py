@@ -28,10 +28,10 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from theory.estimator import Weighted
 from theory.inner_products import InnerProducts, Vector, combined
 from theory.loop import LoopError, MaximumLikelihood, Number, UnavailableError, Unbiased, is_symbolic
 from theory.meal import Draw, Meal, Mixed, Moments, Pool, Portion, Real, RealSet, Recipe, Sample, Stored
-from theory.weighted import Weighted
 
 ONE = ("one",)  # the constant: E mu is the product of mu with it
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from theory import accumulating
 from theory.affine_step import affine_step
+from theory.estimator import Weighted
 from theory.linear import LeastSquares, Linear
 from theory.loop import Gaussian, Loop, MaximumLikelihood, Replace, Unbiased
 from theory.loop_provenance import recipe_of, settings_of
@@ -20,7 +21,6 @@ from theory.recipe import recipe
 from theory.regression import risk
 from theory.regression_chain import optimal_weight
 from theory.selected_mixture import breakdown, error_after
-from theory.weighted import Weighted
 
 BERTRAND = "Bertrand et al. 2023, arXiv:2310.00429"
 GERSTGRASSER = "Gerstgrasser et al. 2024, arXiv:2404.01413, Theorem 2"

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 from theory import regression
 from theory.loop import Loop, LoopError
-from theory.result import Statistic, unknown
+from theory.result import SIMULATE, Statistic, unknown
 
-SIMULATE = "; `autophagy simulate` measures it"
 _READ = {
     "risk": regression.risk,
     "noise_variance": regression.noise_variance,

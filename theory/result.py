@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from theory.claim import Status
 
+ORDER: tuple[Status, ...] = ("exact", "recursion", "asymptotic", "bound", "infinite", "none")
+"""From the most to the least certain status."""
+SIMULATE = "; `autophagy simulate` measures it"
+"""What a reason ends with where there is no closed form."""
 TOO_LARGE = "the mean is finite but exceeds the largest float, 1.8e308: measure in larger units"
 
 
@@ -43,6 +47,21 @@ class Statistic:
         third = unknown if self.third is None else self.third
         fourth = unknown if self.fourth is None else self.fourth
         return np.stack([self.mean, self.variance, third, fourth])
+
+
+def joined(early: Statistic, final: Statistic) -> Statistic:
+    """The statistic over the finite generations and then the limit; the less certain status is kept."""
+    weaker = max(early, final, key=lambda part: ORDER.index(part.status))
+    if early.status != final.status == "none":
+        weaker = replace(early, reason=final.reason)
+    return Statistic(
+        mean=np.concatenate([early.mean, final.mean]),
+        variance=np.concatenate([early.variance, final.variance]),
+        status=weaker.status,
+        claim=early.claim,
+        reason=weaker.reason,
+        almost_surely=final.almost_surely,
+    )
 
 
 def unknown(shape: tuple[int, ...], status: Status, claim: str | None, reason: str) -> Statistic:

@@ -14,7 +14,7 @@ from theory.counts import is_constant
 from theory.loop import Loop, LoopError
 from theory.observable import shape
 from theory.policy import Fresh
-from theory.result import TOO_LARGE, Statistic, unknown
+from theory.result import SIMULATE, TOO_LARGE, Statistic, joined, unknown
 from theory.selected import claim_of, statistic
 from theory.selected_gaussian import constants
 from theory.selected_law import sign
@@ -28,13 +28,10 @@ from theory.selected_mixture import (
 from theory.selection import LINEAR, TYPICALITY, BestOf, Tilt, TopFraction
 
 AT_INFINITY = "the value at n = inf; the error is of order 1/n"
-SIMULATE = "; `autophagy simulate` measures it"
 
 
 def statistics(loop: Loop, names: Sequence[str], wanted: Sequence[float]) -> dict[str, Statistic]:
     """Statistics of each observable; what has no closed form says why."""
-    from theory.predict import joined
-
     finite = [int(g) for g in wanted if g < math.inf]
     found = {}
     for name in names:
@@ -54,8 +51,6 @@ def _finite(loop: Loop, name: str, generations: list[int]) -> Statistic:
         return unknown(empty, "none", None, f"{error.reason}{SIMULATE}")
     except OverflowError:
         if len(generations) > 1:
-            from theory.predict import joined
-
             return reduce(joined, (_finite(loop, name, [g]) for g in generations))
         beyond = unknown(empty, "infinite", None, threshold(loop) or TOO_LARGE)
         return replace(beyond, mean=np.full(empty, np.inf))

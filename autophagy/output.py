@@ -87,16 +87,17 @@ def statistics(dataset: xr.Dataset, names: tuple[str, ...]) -> dict[str, dict]:
     return entries
 
 
-def number(value: Any) -> str:
+def number(value: Any, digits: int = 6) -> str:
     """A number, or a short vector, as a table shows it."""
     if value is None:
         return ""
     if isinstance(value, list | tuple | np.ndarray):
         items = list(value)
-        if len(items) > 4 or any(isinstance(item, list | tuple | np.ndarray) for item in items):
+        if len(items) > 8 or any(isinstance(item, list | tuple | np.ndarray) for item in items):
             return f"[{'x'.join(map(str, np.shape(items)))} numbers]"
-        return "[" + " ".join(number(item) for item in items) + "]"
-    return value if isinstance(value, str) else f"{value:.6g}"
+        digits = 6 if len(items) <= 4 else 3
+        return "[" + " ".join(number(item, digits) for item in items) + "]"
+    return value if isinstance(value, str) else f"{value:.{digits}g}"
 
 
 def table(rows: list[list[str]]) -> str:

@@ -164,7 +164,7 @@ def load(argument: str, settings: list[str] | tuple[str, ...] = ()) -> Loop:
 
     Args:
         argument: as above; a file's format is TOML unless it begins with `{`.
-        settings: `table.key=value` changes made to it, the value in JSON or a bare word.
+        settings: `table.key=value` changes made to it, the value in JSON or a bare word; or `table={...}`.
     """
     return from_mapping(tables(argument, settings))
 
@@ -181,8 +181,12 @@ def tables(argument: str, settings: list[str] | tuple[str, ...] = ()) -> dict[st
     for setting in settings:
         path, equals, value = setting.partition("=")
         table, dot, key = path.strip().partition(".")
+        whole = _setting_value(value)
+        if equals and table and not dot and isinstance(whole, dict):
+            found[table] = whole
+            continue
         if not (equals and dot and key):
-            raise LoopError("--set", setting, "write table.key=value")
+            raise LoopError("--set", setting, "write table.key=value, or table={...} for a whole table")
         if not isinstance(found.setdefault(table, {}), dict):
             raise LoopError(table, found[table], "a table is needed")
         found[table][key] = _setting_value(value)

@@ -13,10 +13,11 @@ FIGURES = {
     "digits_collapse": "paper_figs.digits_collapse",
     "digits_samples": "paper_figs.digits_samples",
     "digits_diffusion": "paper_figs.digits_diffusion",
+    "policies_digits": "paper_figs.policies_digits",
 }
 """Every figure and the module that makes it; nothing is imported before it is asked for."""
 
-DEAR: tuple[str, ...] = ()
+DEAR = ("policies_digits",)
 """Figures whose rows take long to compute, or data that must be fetched: computed only when named."""
 
 DATA = Path(__file__).with_name("data")

@@ -41,9 +41,12 @@ SOFT = Loop(TWO, Replace(40), MaximumLikelihood(fit="em", iterations=8))
 SHRUNK = Loop(THREE, Replace(30), sampler=BIASED)
 KEEPING = Loop(THREE, Replace(30), Unbiased())
 SPLIT = Loop(THREE, Fresh(5, 25))
+SPLIT_AWAY = Loop(TWO, Fresh(5, 25), start=AWAY)
+POOL_AWAY = Loop(TWO, Accumulate(20), start=AWAY)
+SOFT_AWAY = Loop(TWO, Replace(40), FULL, start=AWAY)
 
 LITERAL = "literal"
-WHOLE = ("mean_error", "variance")
+MEAN, VARIANCE = ("mean_error",), ("variance",)
 
 SQUARED = ("mean_error_squared",)
 """Met where the error is far from 0: the square of a normal of mean 0 has a long tail."""
@@ -64,10 +67,48 @@ ONE_STEP = (
 )
 ALIVE = r"\mathbb{E}\,K_t = K - \sum_k v_t^{(k)}(0),\quad v_{t+1} = v_tP,\ P_{ij} = \mathrm{Bin}(j; n, i/n)"
 
+IID_LAW = (
+    r"T = V_m + m(1-m)D,\ V' = (1-\tfrac1n)T,\ D' = (1-m)^2D + \tfrac Tn,\ V_m = mV_0+(1-m)V;\quad"
+    r" D_\infty = \frac{V_0}{n(1-(1-m)^2)+(1-m)^2}"
+)
+FIXED_SET = (
+    r"V_r = V_0(1-\tfrac1{n_r}),\quad D' = b^2\bigl(D+\tfrac{V_r-D}{n_s}\bigr),\ D_1 = 0,"
+    r"\ b = \tfrac{n_s}{n_r+n_s};\quad \mathbb{E}V_t = V_r-D_t"
+)
 UNBIASED_SAMPLES = (
     "any number of components, any d, every n >= 2 and t >= 1, unbiased sampling, maximum likelihood; in"
-    " several dimensions a trace; every recipe, with the factor of its own second moments"
+    " several dimensions a trace; every recipe, with the factor of its own second moments; from another start"
+    " V_0, m_0 and w_0 are model 0's, and (m_0 - m)^2 adds to a squared error from the source's mean m"
 )
+MIXED_SAMPLES = (
+    "any number of components, any d, unbiased sampling, maximum likelihood; V_0 the source's variance, D the"
+    " squared error from the mean m of the source, V and D of model 0 at first"
+)
+SIZES = "; sizes may change: (1-1/n)^t becomes a product"
+ANY_STEPS = UNBIASED_SAMPLES + (
+    "; any number of M-steps, full and tied covariances; diagonal ones coordinate by coordinate, spherical"
+    " ones in the trace"
+)
+CENTRED = (
+    r"\mathbb{E}\,m_t = m_0\ \text{(no fresh data)},\ \mathbb{E}\,m_t = m + (1-m_r)^t(m_0-m)\ \text{(fresh,"
+    r" a share } m_r \text{ of real points)}"
+)
+REPLACED = (
+    Case(HARD, (1, 6)),
+    Case(HARD, (1, 6), quick=False, engine=LITERAL),
+    Case(HARD_PLANE, (1, 4)),
+    Case(HARD_MOVED, (1, 4), quick=False),
+)
+ANCHORED = Case(Loop(TWO, Fixed(20, 15)), (1, 2, 5), quick=False)
+SOFTENED = (
+    Case(SOFT, (1, 5), engine=LITERAL),
+    Case(Loop(PLANE, Replace(40), TIED), (1, 3), quick=False, engine=LITERAL),
+    Case(Loop(PLANE, Replace(40), SPHERICAL), (1, 3), quick=False, engine=LITERAL),
+    Case(SOFT_AWAY, (1, 4), engine=LITERAL),
+)
+SOFT_IID = Case(Loop(TWO, Fresh(6, 20, "iid"), FULL), (1, 4), quick=False, engine=LITERAL)
+COUNTED = (Case(SPLIT, (1, 10)), Case(SPLIT_AWAY, (1, 2), quick=False))
+HARD_IID = Case(Loop(THREE, Fresh(6, 15, "iid")), (1, 5), quick=False)
 
 
 def _claims(
@@ -101,7 +142,8 @@ def _typical(case: Case) -> np.ndarray:
     loop = case.loop
     d = loop.source.dimension
     rate = central(loop.selection.fraction, d) * (1 - 1 / loop.data.n)
-    variance = np.array(loop.source.variance, float)
+    spread = np.array(loop.source.variance, float)
+    variance = np.diagonal(spread) if spread.ndim else spread
     return np.array([variance * rate**g for g in case.generations])
 
 
@@ -142,48 +184,48 @@ def _selected(source: Gaussian, n: int, fraction: float) -> Loop:
 
 
 TOTAL = (
+    *_claims("G1a", MEAN, "exact", CENTRED, UNBIASED_SAMPLES, *REPLACED, ANCHORED),
+    *_claims("G1a", VARIANCE, "exact", REPLACE, UNBIASED_SAMPLES + SIZES, *REPLACED),
     *_claims(
-        "G1a", WHOLE, "exact", REPLACE, UNBIASED_SAMPLES,
-        Case(HARD, (1, 6)),
-        Case(HARD, (1, 6), quick=False, engine=LITERAL),
-        Case(HARD_PLANE, (1, 4)),
-        Case(HARD_MOVED, (1, 4), quick=False),
-        Case(Loop(TWO, Fixed(20, 15)), (1, 2, 5), quick=False),
+        "G1a", VARIANCE, "exact", FIXED_SET,
+        "the same n_r real points in every fit, n_s samples beside them; " + UNBIASED_SAMPLES, ANCHORED,
     ),
     *_claims(
         "G1a", SQUARED, "exact", REPLACE, UNBIASED_SAMPLES, Case(HARD_AWAY, (1, 4)),
         Case(HARD_AWAY, (1, 4), quick=False, engine=LITERAL),
     ),
+    *_claims("G1b", MEAN, "exact", CENTRED, ANY_STEPS, *SOFTENED, SOFT_IID),
+    *_claims("G1b", VARIANCE, "exact", REPLACE, ANY_STEPS, *SOFTENED),
     *_claims(
-        "G1b", WHOLE, "exact", REPLACE,
-        UNBIASED_SAMPLES + "; any number of M-steps, full and tied covariances; diagonal ones coordinate"
-        " by coordinate, spherical ones in the trace",
-        Case(SOFT, (1, 5), engine=LITERAL),
-        Case(Loop(PLANE, Replace(40), TIED), (1, 3), quick=False, engine=LITERAL),
-        Case(Loop(PLANE, Replace(40), SPHERICAL), (1, 3), quick=False, engine=LITERAL),
-        Case(Loop(TWO, Fresh(6, 20, "iid"), FULL), (1, 4), quick=False, engine=LITERAL),
+        "G1b", VARIANCE, "exact", IID_LAW, MIXED_SAMPLES + "; any number of M-steps; every point real with"
+        " probability m", SOFT_IID,
     ),
     *_claims(
         "G1b", SQUARED, "exact", REPLACE, UNBIASED_SAMPLES,
-        Case(Loop(TWO, Replace(40), FULL, start=AWAY), (1, 4), engine=LITERAL),
+        Case(SOFT_AWAY, (1, 4), engine=LITERAL),
+    ),
+    *_claims("G1c", MEAN, "exact", CENTRED, MIXED_SAMPLES, *COUNTED, HARD_IID),
+    *_claims("G1c", VARIANCE, "exact", SPLIT_LAW, MIXED_SAMPLES + "; exact counts", *COUNTED),
+    *_claims(
+        "G1c", VARIANCE, "exact", IID_LAW, MIXED_SAMPLES + "; every point real with probability m", HARD_IID,
     ),
     *_claims(
-        "G1c", WHOLE, "exact", SPLIT_LAW, UNBIASED_SAMPLES,
-        Case(SPLIT, (1, 10)),
-        Case(Loop(THREE, Fresh(6, 15, "iid")), (1, 5), quick=False),
+        "G1c", SQUARED, "exact", SPLIT_LAW, MIXED_SAMPLES + "; exact counts",
+        Case(SPLIT_AWAY, (1, 2), quick=False),
     ),
     *_claims(
-        "G1c", SQUARED, "exact", SPLIT_LAW, UNBIASED_SAMPLES,
-        Case(Loop(TWO, Fresh(5, 25), start=AWAY), (1, 2), quick=False),
+        "G1d", MEAN, "exact", CENTRED, UNBIASED_SAMPLES, Case(Loop(THREE, Accumulate(20)), (1, 10)),
+        Case(POOL_AWAY, (1, 5), quick=False),
     ),
     *_claims(
-        "G1d", WHOLE, "exact",
+        "G1d", VARIANCE, "exact",
         r"\mathbb{E}V_t = V_0\prod_{k\le t}(1-\tfrac{1}{nk^2}) \to V_0\frac{\sin(\pi/\sqrt n)}{\pi/\sqrt n}",
         UNBIASED_SAMPLES, Case(Loop(THREE, Accumulate(20)), (1, 10)),
+        Case(POOL_AWAY, (1, 5), quick=False),
     ),
     *_claims(
         "G1d", SQUARED, "exact", r"\mathbb{E}|m_t-m_0|^2 = V_0 - \mathbb{E}V_t", UNBIASED_SAMPLES,
-        Case(Loop(TWO, Accumulate(20), start=AWAY), (1, 5), quick=False),
+        Case(POOL_AWAY, (1, 5), quick=False),
     ),
     _measured(
         "G1e", "variance", "exact",
@@ -247,6 +289,8 @@ SELECTING = (
         "a Gaussian in d dimensions, its most typical fraction q by the exact quantile, real points too",
         _typical,
         Case(_selected(Gaussian(0.0, 1.0), 25, 0.8), (1, 3), engine=LITERAL),
+        Case(_selected(Gaussian((0.0, 1.0), (1.0, 2.0)), 25, 0.8), (1, 3), quick=False, engine=LITERAL),
+        Case(_selected(Gaussian((0.0,) * 10, (1.0,) * 10), 20, 0.6), (2,), quick=False, engine=LITERAL),
     ),
     _measured(
         "Q1p", "variance", "recursion",

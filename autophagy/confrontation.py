@@ -79,6 +79,15 @@ def affordable(work: int, wanted: Wanted, family: int) -> int:
     return max(fitting, int(replicates_needed(RESOLUTION, 1.0, family)))
 
 
+def known_mean(claim: Claim, case: Case) -> np.ndarray:
+    """The exact mean beside a formula or a bound, nan where theory does not know it."""
+    if claim.exact is not None:
+        return np.asarray(claim.exact(case), float)
+    if isinstance(case.loop, Experiment):
+        return np.full_like(np.asarray(claim.expected(case), float)[0], np.nan)  # type: ignore[misc]
+    return theory.predict.central_moments(case.loop, claim.observable, case.generations)[0]
+
+
 @dataclass(frozen=True)
 class OfMoments:
     """z-tests of the mean at every generation and component, and of the variance where it can be afforded.

@@ -59,7 +59,7 @@ COLD = Loop(PAIR, Replace(60), sampler=Sampler(temperature=0.95, applies_to_sour
 COLD_LATER = Loop(PAIR, Replace(60), sampler=Sampler(temperature=0.95))
 COLD_MIXED = Loop(PAIR, Fresh(5, 45), sampler=Sampler(temperature=0.9))
 LARGE_COLD = Loop(
-    Categorical((0.45, 0.55)), Replace(2000), sampler=Sampler(temperature=0.9, applies_to_source=True)
+    Categorical((0.45, 0.55)), Replace(500), sampler=Sampler(temperature=0.9, applies_to_source=True)
 )
 NUCLEUS = Loop(PAIR, Replace(60), sampler=Sampler(nucleus=0.93, applies_to_source=True))
 CHOSEN = Loop(PAIR, Replace(50), selection=BradleyTerry(4, 0.1, (1.0, 0.0), applies_to_source=True))
@@ -81,6 +81,8 @@ SQUARED_ERROR = (Case(REPLACED, (1, 5, 25)), Case(UNEVEN, (1, 3, 5)), Case(START
 ALL_MOMENTS = (Case(TWO, (5, 20)), Case(Loop(EVEN, Replace(16)), (2, 8), quick=False))
 EXTINCTION = (Case(KENNEL, (1, 2, 5, 10, 20, 50)), Case(REPLACED, (2, 25)))
 POISSON = (Case(RATES, (1, 2, 5, 20)),)
+NEAR_EXTINCTION = (Case(KENNEL, (1, 2, 5, 10, 20, 50), nearest=0.98), Case(REPLACED, (2, 25)))
+NEAR_POISSON = (Case(RATES, (1, 2, 5, 20), nearest=1.0),)
 SURVIVORS = (
     Case(KENNEL, (1, 2, 5, 10, 20, 50)),
     Case(Loop(ITEMS, Replace(60)), (1, 7)),
@@ -144,13 +146,3 @@ def held_against(value: Callable[[Case], Any], observable: str) -> Callable[[Cas
         return found
 
     return expected
-
-
-def exact_error(value: Callable[[Case], Any], observable: str) -> Callable[[Case], np.ndarray]:
-    """By how much a formula differs from the exact mean."""
-
-    def error(case: Case) -> np.ndarray:
-        exact = statistics(case.loop, [observable], case.generations)[observable].mean
-        return np.abs(np.asarray(value(case), float) - exact)
-
-    return error

@@ -71,12 +71,12 @@ def time(entry: str, observable: str, *arguments: Any) -> Claim:
 
 def limit(
     entry: str, observable: str, statement: str, source: str, validity: str, tested: tuple[Case, ...],
-    value: Callable[[Case], Any],
+    value: Callable[[Case], Any], order: float, grown: Callable[[Case], Case],
 ) -> Claim:  # fmt: skip
-    """An asymptotic formula, off by what it differs from the exact recursion by."""
+    """An asymptotic formula whose error falls at an order, against the exact recursion."""
     return claim(
         entry, observable, statement, source, validity, tested, status="asymptotic", check="limit",
-        expected=cases.held_against(value, observable), error=cases.exact_error(value, observable),
+        expected=cases.held_against(value, observable), order=order, grown=grown,
     )  # fmt: skip
 
 

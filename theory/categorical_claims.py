@@ -32,6 +32,7 @@ from theory.categorical_claim_forms import (
 )
 from theory.categorical_policy_claims import POLICIES
 from theory.claim import Case
+from theory.larger_cases import larger, rarer
 from theory.loop import Loop
 from theory.policy import Replace
 from theory.wright_fisher_exponent import exponents
@@ -103,17 +104,18 @@ C3 = (
     ),
     bound(
         "C3", "extinct", rf"P(\text{{gone by }} t) \le e^{{-npa_t}},\quad {A_T},\quad ta_t\to2", OWN,
-        f"{COUNTED}; sharper still (1-p a_t)^n", cases.EXTINCTION, _by_exponent, "below",
+        f"{COUNTED}; sharper still (1-p a_t)^n", cases.NEAR_EXTINCTION, _by_exponent, "below",
     ),
     bound(
         "C3", "extinct", r"P(\text{gone by } t) \le e^{-\lambda/t}", SURESH,
-        "independent Poisson counts; true, with half the exponent of the exact law", cases.POISSON,
+        "independent Poisson counts; attained at t = 1, later with half the exponent of the exact law",
+        cases.NEAR_POISSON,
         _by_halved_exponent, "below",
     ),
     bound(
         "C3", "extinct", r"P(\text{gone by } t) \ge (1-p)^n", "folklore",
         "counts; equality at t = 1 only, though it is quoted for every t",
-        (Case(cases.KENNEL, (2, 5, 10)),),
+        (Case(cases.KENNEL, (1, 2, 5, 10), nearest=1.0),),
         _first_generation, "above",
     ),
     limit(
@@ -133,6 +135,7 @@ C4 = (
     time(
         "C4", "first_loss_time",
         r"P(T>t) = \sum_S(-1)^{|S|}P(S\text{ gone by }t),\quad"
+        1, rarer,
         r" \mathbb{E}T \approx 2n\sum_{S\ne\emptyset}(-1)^{|S|}y_S\ln y_S",
         f"inclusion and exclusion over unions: {OWN}; diffusion: {LITTLER}",
         f"{COUNTED}; up to 2^16 unions of different mass", cases.FIRST_LOSS,
@@ -162,7 +165,7 @@ C6 = (
         "C6", "kl_to_source",
         r"\mathbb{E}\,\mathrm{KL}(p_1\Vert p_0) = \tfrac{K-1}{2n}+\tfrac{\sum1/p_i-1}{12n^2}+O(n^{-3})",
         MILLER,
-        "t = 1, n p_i large", (Case(Loop(cases.FOUR, Replace(200)), (1,)),), _second_order,
+        "t = 1, n p_i large", (Case(Loop(cases.FOUR, Replace(200)), (1,)),), _second_order, 3, larger,
     ),
 )  # fmt: skip
 M5 = (

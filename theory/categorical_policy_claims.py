@@ -5,6 +5,8 @@ Samplers and selections act on every draw, those from the source included, where
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from theory import categorical_cases as cases
@@ -30,11 +32,26 @@ from theory.categorical_claim_forms import (
 from theory.categorical_urn import universal_bound
 from theory.claim import Case
 from theory.discrete_source import Categorical
+from theory.larger_cases import LONGER, larger, larger_and_longer, rarer
 from theory.loop import Loop
 from theory.policy import Fresh, Replace
 from theory.wright_fisher_exponent import exponents, immigration_exponents
 
-LARGE_ZIPF = Loop(Categorical(zipf={"exponent": 2.0, "categories": 4000}), Replace(1000))
+
+def _zipf(categories: int, n: int) -> Loop:
+    return Loop(Categorical(zipf={"exponent": 2.0, "categories": categories}), Replace(n))
+
+
+def _weaker(case: Case) -> Case:
+    """`LONGER` times weaker sharpening of as many times more points, as much longer."""
+    grown = larger_and_longer(case)
+    strength = (1 / case.loop.sampler.temperature - 1) / LONGER
+    sampler = replace(case.loop.sampler, temperature=1 / (1 + strength))
+    return replace(grown, loop=grown.loop.with_(sampler=sampler))
+
+
+def _more_symbols(case: Case) -> Case:
+    return replace(case, loop=_zipf(LONGER * case.loop.source.zipf[1], LONGER * case.loop.data.n))
 
 
 def _immigration(case: Case) -> np.ndarray:
@@ -66,7 +83,8 @@ def _zipf_support(case: Case) -> list[float]:
     source, n = case.loop.source, case.loop.data.n
     exponent, categories = source.zipf
     c = zipf.normalisation(exponent, categories)
-    return [zipf.asymptotic_support(exponent, n * a, c) for a in exponents(case.generations)]
+    cut = c * categories ** (1 - exponent) / (exponent - 1)
+    return [zipf.asymptotic_support(exponent, n * a, c) - n * a * cut for a in exponents(case.generations)]
 
 
 MUTATION = r"\mathbb{E}F_\infty = \tfrac{1+\theta\Pi}{1+\theta},\quad \theta = 2A+A^2/n"
@@ -125,6 +143,7 @@ C8 = (
         r"\ b_{k+1}=1-e^{-(1-m)b_k}",
         OWN, "iid mixing, n large at fixed n p; an error of order p",
         (Case(Loop(cases.DOGS, Fresh(10, 90, "iid")), (1, 5, 30)),), _immigration,
+        1, rarer,
     ),
 )  # fmt: skip
 BEFORE_ALL = "the sampler acts on every draw"
@@ -171,7 +190,7 @@ C9 = (
     limit(
         "C9", "heterozygosity", r"p_t \propto p_0^{\tau^{-t}}", OWN,
         f"temperature tau, n large: {BEFORE_ALL}; Zipf's exponent b becomes b tau^-t",
-        (Case(cases.LARGE_COLD, (1, 3, 6)),), _deterministic,
+        (Case(cases.LARGE_COLD, (1, 3, 6)),), _deterministic, 1, larger,
     ),
     limit(
         "C9", "extinct",
@@ -179,7 +198,7 @@ C9 = (
         r"\ u = \tfrac{1-e^{-2nsp}}{1-e^{-2ns}}",
         f"temperature: {OWN}; odds: {KIMURA}",
         f"two categories, long after n generations; {BEFORE_ALL}; order s",
-        (Case(cases.FIXATION, (600,)),), _fixation,
+        (Case(cases.FIXATION, (600,)),), _fixation, 1, _weaker,
     ),
 )  # fmt: skip
 C10 = (
@@ -197,7 +216,8 @@ C10 = (
     bound(
         "C10", "heterozygosity", r"\mathbb{E}H_g \ge H_0(1-\tfrac1{M_0})\tfrac{M_0}{M_0+1}", OWN,
         "accumulate from a first batch of M_0; any later batches; equality in the limit of single points",
-        (Case(cases.ODD, (4, 10)), Case(cases.SINGLES, (5, 20), quick=False)), _universal, "above",
+        (Case(cases.ODD, (4, 10)), Case(cases.SINGLES, (5, 20), quick=False, nearest=0.96)), _universal,
+        "above",
     ),
     *means(
         "C10",
@@ -220,10 +240,11 @@ C11 = (
     ),
     limit(
         "C11", "support",
-        r"\mathbb{E}K_t \approx \Gamma(1-\tfrac1b)(Cna_t)^{1/b}-\tfrac12,\quad"
+        r"\mathbb{E}K_t \approx \Gamma(1-\tfrac1b)(Cna_t)^{1/b}-\tfrac12-\tfrac{Cna_t}{(b-1)K^{b-1}},\quad"
         r" \text{missing mass} \approx \tfrac{C^{1/b}}b\Gamma(1-\tfrac1b)(na_t)^{-(1-1/b)}",
-        f"t = 1: {HUTTER}; later: {OWN}", "b > 1, many symbols, n large: n a_t in the place of n",
-        (Case(LARGE_ZIPF, (1, 5, 20)),), _zipf_support,
+        f"t = 1: {HUTTER}; later: {OWN}", "b > 1, n and the number of symbols K large: n a_t in the"
+        " place of n; an error of order n^-(1-1/b), the last term being what the symbols beyond K would add",
+        (Case(_zipf(1000, 250), (1, 5, 20)),), _zipf_support, 1 / 2, _more_symbols,
     ),
 )  # fmt: skip
 

@@ -41,6 +41,8 @@ class Case:
         quick: whether `verify --quick` runs it.
         engine: which engine simulates the loop; truncated samples are always literal.
         least: replicates at least, where theory does not know the tail that they are to meet.
+        nearest: of a bound: the share of it that the mean reaches here (of a bound from below, that the bound
+            reaches of the mean), at one generation and component at least.
     """
 
     loop: Any
@@ -48,6 +50,7 @@ class Case:
     quick: bool = True
     engine: Literal["exact", "literal"] = "exact"
     least: int = 0
+    nearest: float | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,13 @@ class Claim:
         expected: (case) -> mean, variance, third and fourth central moments along the first axis, then
             generation (none for an experiment) and trailing axes; nan where not known. None:
             `theory.predict.central_moments`. For a limit or a bound the first is its formula.
-        error: of a limit with `expected`: (case) -> by how much the formula may err.
+        order: of a limit whose exact value theory knows: the power at which the formula's error falls as the
+            large parameter grows.
+        grown: of such a limit: (case) -> the case whose large parameter is `LONGER` times that
+            (`theory.larger_cases`).
+        exact: (case) -> the exact mean beside a limit or a bound; None: `theory.predict.central_moments`.
+        error: of a limit: (case) -> by how much `exact` may err; without an `order`, by how much the formula
+            may, found without it.
         side: of a bound with `expected`: whether the mean lies "below" or "above" it.
     """
 
@@ -82,4 +91,7 @@ class Claim:
     cases: tuple[Case, ...]
     expected: Callable[[Case], Any] | None = None
     error: Callable[[Case], Any] | None = None
+    order: float | None = None
+    grown: Callable[[Case], Case] | None = None
+    exact: Callable[[Case], Any] | None = None
     side: Literal["below", "above"] | None = None

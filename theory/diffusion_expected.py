@@ -225,6 +225,11 @@ def girsanov(case: Case) -> Array:
     return np.array([[np.nan] * 4, [np.nan] * 4, of_divergence]).T
 
 
+def diverged(case: Case) -> Array:
+    """The divergence m^2 / 2 itself."""
+    return np.array([np.nan, np.nan, _mistaken(case).mean ** 2 / 2])
+
+
 def early_stops(case: Case) -> Array:
     """Of `diffusion early stop`."""
     get = case.loop.get

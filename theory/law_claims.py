@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from theory.claim import Case, Claim
+from theory.diffusion_limit import limiting_moment
+from theory.larger_cases import larger_and_longer
 from theory.loop import Gaussian, Loop, MaximumLikelihood, Replace, Sampler, Unbiased
 
 MLE, UNBIASED = MaximumLikelihood(), Unbiased()
@@ -149,6 +153,16 @@ _R13 = (
     ),
 )
 
+
+def _diffusion(case: Case) -> np.ndarray:
+    """The limit of E sigma; the higher moments are theory's, for the planning."""
+    from theory.predict import central_moments
+
+    found = central_moments(case.loop, "std", case.generations)
+    found[0] = [limiting_moment(case.loop, 1.0, g / case.loop.data.n) for g in case.generations]
+    return found
+
+
 _R15 = Claim(
     "gaussian.R15",
     "std",
@@ -160,6 +174,9 @@ _R15 = Claim(
     "n -> inf at fixed tau = t/n, lambda = 1",
     "limit",
     (Case(_loop(400, MLE), (200,)), Case(_loop(400, UNBIASED), (200,))),
+    _diffusion,
+    order=1,
+    grown=larger_and_longer,
 )
 
 GAUSSIAN_LAW = (*_R3, _R4, _R8, _R11, _R12, *_R13, _R15)

@@ -14,11 +14,11 @@ import numpy as np
 
 from theory.claim import Case, Check, Claim, Status
 from theory.counts import points
+from theory.larger_cases import LONGER, larger
 from theory.linear import Final, LeastSquares, Linear, Ridge
 from theory.linear_design import marchenko_pastur
 from theory.loop import Loop, Replace
 from theory.policy import Accumulate, Fresh
-from theory.regression import risk
 
 OWN = "own derivation"
 GERSTGRASSER = "Gerstgrasser et al. 2024, arXiv:2404.01413"
@@ -74,6 +74,8 @@ def _claim(
     status: Status = "exact",
     check: Check = "moments",
     limit: Callable[[Loop], float] | None = None,
+    order: float | None = None,
+    grown: Callable[[Case], Case] | None = None,
 ) -> Claim:
     cases = tuple(replace(case, engine=_engine(case.loop), least=TAIL) for case in cases)
     if limit is None:
@@ -83,12 +85,17 @@ def _claim(
         mean = np.full(len(case.generations), limit(case.loop))
         return np.stack([mean, *(np.full_like(mean, np.nan) for _ in range(3))])
 
-    def error(case: Case) -> np.ndarray:
-        return np.abs(risk(case.loop, case.generations).mean - limit(case.loop))
-
     return Claim(
-        f"gaussian.{entry}", observable, status, statement, source, validity, check, cases, expected, error
-    )
+        f"gaussian.{entry}", observable, status, statement, source, validity, check, cases, expected,
+        order=order, grown=grown,
+    )  # fmt: skip
+
+
+def _wider(case: Case) -> Case:
+    """More points in as many more dimensions."""
+    grown = larger(case)
+    source = replace(case.loop.source, dimension=LONGER * case.loop.source.dimension)
+    return replace(grown, loop=grown.loop.with_(source=source))
 
 
 def _ridge_at_infinity(loop: Loop) -> float:
@@ -185,7 +192,7 @@ REGRESSION = (
         "Marchenko and Pastur 1967, doi:10.1070/SM1967v001n04ABEH001994",
         "one ridge fit as n, d grow at d / n = gamma: R_1 = (1-2a+b)B + sigma^2 eta + O(1/n)",
         (Case(Loop(Linear(80, 0.64, 1.0), Replace(200), Ridge(0.3)), (1,), quick=False),),
-        status="asymptotic", check="limit", limit=_ridge_at_infinity,
+        status="asymptotic", check="limit", limit=_ridge_at_infinity, order=1, grown=_wider,
     ),
     _claim(
         "L8", r"R_t = B(1-2\alpha^t+\beta^t) + \sigma^2\eta\tfrac{1-\beta^t}{1-\beta},\quad \alpha = "
@@ -231,7 +238,7 @@ REGRESSION = (
         "L10", r"R_1 = p_2^2|\delta|^2 + \tfrac{\sigma^2d}{n-d-1} + p_1p_2\tfrac{d+1}n|\delta|^2 + O(n^{-2})",
         f"{STRONG}; {OWN}", "one shot, labels of the synthetic part shifted by delta; p_i = n_i / n fixed",
         (Case(Loop(QUIET, Fresh(300, 300), start=Linear(4, 0.09, 1.0, shift=1.0)), (1,)),),
-        status="asymptotic", check="limit", limit=_shifted_labels,
+        status="asymptotic", check="limit", limit=_shifted_labels, order=2, grown=larger,
     ),
 )  # fmt: skip
 """Every claim about linear regression."""

@@ -216,7 +216,7 @@ def at_infinity(rule: Rule, loop: Loop, last: int) -> dict[str, np.ndarray]:
     share, s0 = 0.0, source.variance
     if isinstance(loop.data, Fresh):
         share = loop.data.real / (loop.data.real + loop.data.synthetic)
-    moved = _about(rule, source.mean)
+    moved = about(rule, source.mean)
     found = [(first.mean - source.mean, first.variance)]
     for generation in range(1, last + 1):
         m, s = found[-1]
@@ -239,7 +239,7 @@ def at_infinity(rule: Rule, loop: Loop, last: int) -> dict[str, np.ndarray]:
     }
 
 
-def _about(rule: Rule, mean: float) -> Rule:
+def about(rule: Rule, mean: float) -> Rule:
     """`rule` with positions counted from the source's mean."""
     if isinstance(rule, Verifier) or (isinstance(rule, Tilt) and rule.reward == QUADRATIC):
         return with_(rule, centre=rule.centre - mean)

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 from theory import selection_limits
 from theory.claim import Case, Check, Claim, Status
+from theory.larger_cases import larger
 from theory.loop import Gaussian, Loop, MaximumLikelihood, Replace, Unbiased
 from theory.policy import Accumulate, Fixed, Fresh
 from theory.selection import (
@@ -69,7 +70,17 @@ class SelectedClaim:
             Case(selected(c.loop, c.rule), c.generations, c.quick, _engine(c.rule), c.least)
             for c in self.cases
         )
-        limit = self.check == "limit"
+        told: dict[str, Any] = {}
+        if self.check == "limit":
+            told = {
+                name: partial(function, observable=self.observable)
+                for name, function in (
+                    ("expected", selection_limits.expected),
+                    ("exact", selection_limits.at_finite_n),
+                    ("error", selection_limits.error),
+                )
+            }
+            told |= {"order": 1, "grown": larger}
         return Claim(
             self.id,
             self.observable,
@@ -79,8 +90,7 @@ class SelectedClaim:
             self.validity,
             self.check,
             cases,
-            expected=partial(selection_limits.expected, observable=self.observable) if limit else None,
-            error=partial(selection_limits.error, observable=self.observable) if limit else None,
+            **told,
         )
 
 

@@ -1,8 +1,6 @@
-"""What claims about selection at n = inf expect, and by how much they may err at the n of a case."""
+"""What claims about selection at n = inf expect, and what holds at the n of a case."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 
@@ -10,6 +8,9 @@ from theory.claim import Case
 from theory.loop import Loop
 from theory.policy import Fresh
 from theory.selection import BestOf, TopFraction
+from theory.selection_delta import first_order
+
+ROWS = ("mean_error", "variance")
 
 
 def expected(case: Case, observable: str) -> np.ndarray:
@@ -18,22 +19,34 @@ def expected(case: Case, observable: str) -> np.ndarray:
     return np.stack([mean, *(np.full_like(mean, np.nan) for _ in range(3))])
 
 
-def error(case: Case, observable: str) -> np.ndarray:
-    """What finite n changes: the exact difference where it is known, else t/N of the value or of the unit."""
-    value = _values(case, observable)
+def at_finite_n(case: Case, observable: str) -> np.ndarray:
+    """The exact mean where it is known, else the value at n = inf and its term in 1/n."""
     if _is_exact(case.loop):
         from theory.predict import central_moments
 
-        return np.abs(central_moments(case.loop, observable, case.generations)[0] - value)
-    data: Any = case.loop.data
-    n = data.real + data.synthetic if isinstance(data, Fresh) else data.n
-    unit = case.loop.source.variance if observable == "variance" else case.loop.source.variance**0.5
-    return np.array(case.generations) / n * np.maximum(np.abs(value), unit)
+        return central_moments(case.loop, observable, case.generations)[0]
+    return _twice(case, observable)[0]
+
+
+def error(case: Case, observable: str) -> np.ndarray:
+    """By how much that may err: nothing, or what two recursions differ by that agree up to O(1/n^2)."""
+    if _is_exact(case.loop):
+        return np.zeros(len(case.generations))
+    one, other = _twice(case, observable)
+    return np.abs(one - other)
 
 
 def _is_exact(loop: Loop) -> bool:
     """Whether a finite-n closed form stands beside the one at n = inf."""
     return isinstance(loop.selection, TopFraction | BestOf) and not isinstance(loop.data, Fresh)
+
+
+def _twice(case: Case, observable: str) -> np.ndarray:
+    from theory.selected import about
+
+    rule = about(case.loop.selection, case.loop.source.mean)
+    both = first_order(rule, case.loop.with_(selection=None), max(case.generations))
+    return np.array([one[ROWS.index(observable)][np.array(case.generations)] for one in both])
 
 
 def _values(case: Case, observable: str) -> np.ndarray:

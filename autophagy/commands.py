@@ -58,6 +58,8 @@ def _predict(options: argparse.Namespace) -> int:
         _add_statements(entries)
     threshold = {"threshold": dataset.attrs["threshold"]} if "threshold" in dataset.attrs else {}
     content = payload(loop, options.generations, entries, **threshold)
+    if options.output:  # before the table: its reader may leave, as `| head` does
+        write_result(options.output, content, dataset)
     if options.latex and not options.json:
         print("\n".join(entry["latex"] for entry in entries.values() if "latex" in entry))
     else:
@@ -67,8 +69,6 @@ def _predict(options: argparse.Namespace) -> int:
             ("mean", "variance", "status", "claim"),
             [*_law_lines(entries), *threshold.values()],
         )
-    if options.output:
-        write_result(options.output, content, dataset)
     return 0
 
 
@@ -85,9 +85,9 @@ def _simulate(options: argparse.Namespace) -> int:
     content = payload(
         loop, options.generations, entries, seeds=options.seeds, seed=options.seed, engine=options.engine
     )
-    _show(options, content, ("mean", "standard_error", "variance"))
     if options.output:
         write_result(options.output, content, dataset)
+    _show(options, content, ("mean", "standard_error", "variance"))
     return 0
 
 
@@ -118,14 +118,14 @@ def _compare(options: argparse.Namespace) -> int:
         seed=options.seed,
         engine=options.engine,
     )
-    if options.json:
-        print_json(content)
-    else:
-        print(comparison.table())
     if options.output and Path(options.output).suffix in DATA_ENDINGS:
         write_result(options.output, content, comparison.dataset)
     elif options.output:
         draw(comparison, options.output)
+    if options.json:
+        print_json(content)
+    else:
+        print(comparison.table())
     return 1 if comparison.disagrees else 0
 
 

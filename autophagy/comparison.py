@@ -141,7 +141,7 @@ class Comparison:
         from autophagy.output import table
 
         heading = ["generation", "observable", "theory", "Monte Carlo", "+-", "z", "would see", "verdict",
-                   "variance"]  # fmt: skip
+                   "on variance"]  # fmt: skip
         lines, notes = [heading], []
         for name, compared in self.observables.items():
             for index in _worst(compared.agreement):

@@ -20,6 +20,7 @@ Probability's `statistical_testing`.)
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -152,6 +153,13 @@ def agree(
     unseen = ~studentised & (sample_variance < variance / 2)
     needed = np.where(unseen | np.isinf(variance), np.inf, needed)
     on_mean = judge("mean", sample_mean, mean, np.sqrt(scale_squared), count, needed, rates)
+    # replicates that are all the same say nothing of how rarely they are not, unless theory says: never
+    alike = studentised & (sample_variance == 0) & (on_mean.verdict == DISAGREES)
+    on_mean = replace(
+        on_mean,
+        verdict=np.where(alike, NOT_TESTABLE, on_mean.verdict),
+        replicates=np.where(alike, np.inf, on_mean.replicates),
+    )
 
     with np.errstate(invalid="ignore", over="ignore"):
         # exactly the variance of a sample variance with divisor N - 1, times N

@@ -14,6 +14,8 @@ import sympy as sp
 
 from theory.categorical_course import Step
 from theory.categorical_moments import OneStep
+from theory.counts import is_constant
+from theory.loop import Loop, LoopError, MaximumLikelihood, Replace
 
 N, T, P = sp.Symbol("n", positive=True), sp.Symbol("t", nonnegative=True), sp.Symbol("p", positive=True)
 
@@ -33,6 +35,26 @@ class Derivation:
     eigenvalues: tuple[sp.Expr, ...]
     eigenfunctions: tuple[sp.Expr, ...]
     moments: tuple[sp.Expr, ...]
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self) -> str:
+        """The recursion, the eigenvalues with their eigenfunctions, and the moments, as text."""
+        lines = ["x is a category's share, p its share in model 0; a prime marks the next generation.", ""]
+        for k in range(len(self.moments)):
+            terms = (f"({self.matrix[k, j]}) E[x^{j + 1}]" for j in range(k + 1) if self.matrix[k, j] != 0)
+            lines.append(f"    E[(x^{k + 1})'] = {' + '.join(terms)}")
+        lines += ["", "Its eigenvalues (n)_k / n^k, and the functions of p that they multiply:"]
+        for k, (rate, shape) in enumerate(zip(self.eigenvalues, self.eigenfunctions, strict=True), 1):
+            lines.append(f"    lambda_{k} = {rate}: {shape}")
+        lines += ["", "The solution after t fits:"]
+        lines += [f"    E[x^{k}] = {value}" for k, value in enumerate(self.moments, 1)]
+        lines += [
+            "",
+            "H = 1 - sum x^2 over all categories: E[H] = H_0 (1 - 1/n)^t falls to 0 for every n.",
+        ]
+        return "\n".join(lines) + "\n"
 
     def latex(self) -> str:
         """The recursion, the eigenvalues and the moments."""
@@ -82,3 +104,16 @@ def heterozygosity(n: sp.Expr = N) -> sp.Expr:
     """E H_t / H_0, from E p_t^2: (1 - 1/n)^t."""
     second = derivation(2, n).moments[1]
     return sp.simplify((P - second) / (P - P**2))
+
+
+def derive(loop: Loop, order: int = 4) -> Derivation:
+    """The derivation for a categorical loop, n a symbol.
+
+    Raises:
+        LoopError: unless it is plain replacement at constant n, fitted by maximum likelihood.
+    """
+    plain = isinstance(loop.data, Replace) and is_constant(loop.data.n) and not loop.sampler.given
+    if not plain or loop.estimator != MaximumLikelihood() or loop.selection is not None:
+        reason = "for categories the derivation is written for plain replacement at constant n; predict it"
+        raise LoopError("data.policy", loop.data.policy, reason)
+    return derivation(order)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import sympy as sp
 
 from theory.closure import Monomial, closed
+from theory.discrete_source import Categorical
 from theory.fit_law import GaussianStep
 from theory.fits import Fit, constant_size, fit, require_replace
 from theory.gaussian import bounded_below, collapse_below
@@ -23,6 +24,7 @@ from theory.precision import context, step
 from theory.recursion import Kind, N, T, constants, expression, function_of_t, kind, solved
 
 if TYPE_CHECKING:
+    from theory.categorical_derivation import Derivation as CategoricalDerivation
     from theory.recipe_derivation import RecipeDerivation
 
 MELLIN = ((0, 0, 1), (0, 0, 2), (0, 1, 0), (2, 1, 0), (0, -2, 0), (2, -2, 0))
@@ -49,10 +51,11 @@ def steps(kind: Kind) -> sp.Expr:
     return T - 1 if kind.late else T
 
 
-def derive(loop: Loop, weight: int = 6) -> Derivation | RecipeDerivation:
+def derive(loop: Loop, weight: int = 6) -> Derivation | RecipeDerivation | CategoricalDerivation:
     """The recursion of all polynomial moments up to `weight`, and of the logarithm and odd powers, solved.
 
-    For any policy but replace, and behind a detector or a correction: the recursion of second moments.
+    For any policy but replace, and behind a detector or a correction: the recursion of second moments. For
+    categories under replacement: that of a share's moments up to the fourth.
 
     Numbers in the loop stay symbols: n, lambda and the first model's sigma_0; rates and thresholds in numbers
     appear beside.
@@ -64,8 +67,13 @@ def derive(loop: Loop, weight: int = 6) -> Derivation | RecipeDerivation:
         from theory.recipe_derivation import derive as derive_recipe
 
         return derive_recipe(loop)
-    if not getattr(loop.source, "is_scalar", False):
-        raise LoopError("source", loop.source, "the derivation is written for a Gaussian on the line")
+    if isinstance(loop.source, Categorical):
+        from theory.categorical_derivation import derive as derive_categorical
+
+        return derive_categorical(loop)
+    if not isinstance(loop.source, Gaussian) or not loop.source.is_scalar:
+        reason = "the derivation is written for categories and for a Gaussian on the line"
+        raise LoopError("source.family", loop.source.family, reason)
     require_replace(loop)
     return Derivation(loop, kind(loop), weight)
 

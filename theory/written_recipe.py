@@ -6,6 +6,7 @@ The batch of generation j, which later generations may eat again, is all that wa
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import Any, ClassVar
@@ -125,6 +126,11 @@ class WrittenRecipe:
 
     def __post_init__(self):
         pairs = self.sets.items() if isinstance(self.sets, dict) else self.sets
+        if not isinstance(pairs, Iterable) or isinstance(pairs, str):
+            raise LoopError("sets", self.sets, "a table of names and sizes is needed")
+        pairs = tuple(pairs)
+        if not all(isinstance(pair, tuple) and len(pair) == 2 for pair in pairs):
+            raise LoopError("sets", self.sets, "a table of names and sizes is needed")
         sizes = tuple((name, check_count(f"sets.{name}", size, 1)) for name, size in pairs)
         if not isinstance(self.generations, list | tuple) or not self.generations:
             raise LoopError("generations", self.generations, "lists of ingredients are needed")

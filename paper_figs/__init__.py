@@ -14,10 +14,11 @@ FIGURES = {
     "digits_samples": "paper_figs.digits_samples",
     "digits_diffusion": "paper_figs.digits_diffusion",
     "policies_digits": "paper_figs.policies_digits",
+    "mnist_selection": "paper_figs.mnist_selection",
 }
 """Every figure and the module that makes it; nothing is imported before it is asked for."""
 
-DEAR = ("policies_digits",)
+DEAR = ("policies_digits", "mnist_selection")
 """Figures whose rows take long to compute, or data that must be fetched: computed only when named."""
 
 DATA = Path(__file__).with_name("data")

@@ -8,9 +8,8 @@ the dotted line, real digits, is training's doing, and the training is the same 
 
 Where all are kept, digits dissolve: confidence falls from generation to generation. Where the surest half is
 kept it stays, precision does not fall, and recall, coverage and the entropy of classes fall all the same;
-though less than where all are kept, whose images this small network blurs together. Precision above
-that of real digits says that samples crowd where digits are dense. The network is undertrained:
-generation 1 covers less than half of what real digits do.
+the latter two less than where all are kept. Precision above that of real digits says that samples crowd
+where digits are dense. The network is undertrained: generation 1 covers less than half of what real digits do.
 
 The set-up is that of figure 3 (a) and (b) of Xing et al. (2025), *On the caveats of AI autophagy*, at a size
 that a busy processor can do: digits of 14 x 14 pixels in the place of 28 x 28, a perceptron in the place of a
@@ -20,7 +19,7 @@ narrower than an image has pixels the noise does not pass that it should remove.
 test images, in the features of a classifier of the small digits.
 
 `autophagy figures mnist_selection --collect` runs the loops again, with `AUTOPHAGY_DATA` saying where MNIST
-lies: ten minutes on two quiet cores.
+lies: six minutes of processor time.
 """
 
 from __future__ import annotations

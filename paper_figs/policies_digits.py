@@ -7,7 +7,7 @@ bias and its sample size estimated from generation 1 under `replace`, and from n
 the last generation: on the diagonal the Gaussian theory is right.
 
 The order of the policies at the last generation is the theory's. The amounts are not: every loop loses less
-variance than a Gaussian loop with a constant bias, because what a network cannot represent it removes once;
+variance than a Gaussian loop with a constant bias, since the bias weakens from generation to generation;
 and `heal` brings the network back to its control at once, while averaged moments still remember. The lines
 of fresh and fixed data, 50% real, lie on each other. Training alone costs a third of the variance and an
 eighth of the recall, as the control shows: 1,200 steps are few.
@@ -17,7 +17,7 @@ adds 500 synthetic points a generation; `heal` is `replace` for two generations,
 500 fresh real points, from the weights there were. The network takes as many steps whatever it is fitted to.
 
 Two thirds of the digits are trained on, drawn without replacement: 500 of 1,198. `autophagy figures
-policies_digits --collect` computes the rows again, a quarter of an hour on two quiet cores.
+policies_digits --collect` computes the rows again: nine minutes of processor time.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ the dotted line, real digits, is training's doing, and the training is the same 
 Where all are kept, digits dissolve: confidence falls from generation to generation. Where the surest half is
 kept it stays, precision does not fall, and recall, coverage and the entropy of classes fall all the same;
 the latter two less than where all are kept. Precision above that of real digits says that samples crowd
-where digits are dense. The network is undertrained: generation 1 covers less than half of what real digits do.
+where digits are dense. The network is undertrained: its generation 1 has a coverage of 0.40, not 0.92.
 
 The set-up is that of figure 3 (a) and (b) of Xing et al. (2025), *On the caveats of AI autophagy*, at a size
 that a busy processor can do: digits of 14 x 14 pixels in the place of 28 x 28, a perceptron in the place of a

@@ -217,11 +217,12 @@ MIXED = (
     ),
     claim(
         "X6b", "w2_squared",
-        r"n_s^* = \frac{4(2-\lambda)+(d+1)(2-\lambda^2)}{(1-\lambda)^2}\colon\quad"
+        r"n_s^* = \frac{4(2-\lambda)+(d+1)(2-\lambda^2)-\frac{3d+7}2(1-\lambda)}{(1-\lambda)^2}\colon\quad"
         r" \mathbb{E}W_2^2 = \mathbb{E}W_2^2(\text{real points alone})\,(1 + O(b))",
         (Case(loops.ADMISSIBLE, (30,), quick=False, least=CHI_SQUARE),),
         f"{MAD}, figures 11 and 12 (simulated); {OWN}",
-        "n_r -> inf, isotropic: up to n_s* synthetic points help, whatever n_r is", "asymptotic", "limit",
+        "n_r -> inf, isotropic, maximum likelihood: up to n_s* synthetic points help, whatever n_r is",
+        "asymptotic", "limit",
         expected=mean_of(_real_alone, "w2_squared"), error=lambda case: [_admissible_error(case)],
     ),
     claim(

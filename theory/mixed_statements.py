@@ -95,8 +95,14 @@ def bias_floor(loop: Loop) -> Fraction:
 
 
 def admissible(bias: Fraction, dimension: int = 1) -> Fraction:
-    """X6b: n_s* = [4 (2 - lambda) + (d + 1)(2 - lambda^2)] / (1 - lambda)^2, to first order in 1/n_r."""
-    return (4 * (2 - bias) + (dimension + 1) * (2 - bias**2)) / (1 - bias) ** 2
+    """X6b: n_s* = [4 (2 - l) + (d + 1)(2 - l^2) - (3 d + 7)(1 - l) / 2] / (1 - l)^2, to first order in 1/n_r.
+
+    With l = lambda, b = n_s/n_r, Sigma = 1 + X at rest: E |m|^2 = d [1 - (2 - l) b] / n_r, E tr (X - E X)^2 =
+    d (d + 1) [1 - (2 - l^2) b] / n_r, but E X = -(1/n_r + (1 - l) b), whose square and whose product with
+    that spread enter E W_2^2 = E |m|^2 + E tr (X^2/4 - X^3/8 + ...) at the same order b/n_r (own derivation).
+    """
+    helped = 4 * (2 - bias) + (dimension + 1) * (2 - bias**2)
+    return (helped - (3 * dimension + 7) * (1 - bias) / 2) / (1 - bias) ** 2
 
 
 def fixed(loop: Loop, t: float) -> Fraction:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from theory.estimator import Weighted
 from theory.loop import Gaussian, Loop, MaximumLikelihood, Replace, Sampler, Unbiased
+from theory.mixed_statements import admissible
 from theory.policy import (
     Accumulate,
     AccumulateSubsample,
@@ -33,7 +36,7 @@ FRESH_MOVED = Loop(UNIT, Fresh(6, 12), MLE, start=AWAY)
 FRESH_TRUNCATED = Loop(UNIT, Fresh(4, 8), MLE, Sampler(truncate=1.5))
 FRESH_PLANE = Loop(PLANE, Fresh(4, 8), MLE)
 NARROWED = Loop(UNIT, Fresh(300, 2700), MLE, Sampler(bias=0.8))
-ADMISSIBLE = Loop(UNIT, Fresh(4000, 91), MLE, Sampler(bias=0.7))
+ADMISSIBLE = Loop(UNIT, Fresh(4000, int(admissible(Fraction(7, 10)))), MLE, Sampler(bias=0.7))
 
 FIXED = Loop(UNIT, Fixed(4, 8), MLE)
 FIXED_BIASED = Loop(WIDE, Fixed(5, 10), UNBIASED, Sampler(bias=0.8))

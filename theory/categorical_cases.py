@@ -75,8 +75,8 @@ HETEROZYGOSITY = (
     Case(UNEVEN, (1, 3, 5)),
     Case(GROWING, (1, 4, 12), quick=False),
     Case(STARTED, (4, 15), quick=False),
-    Case(WINDOWED, (1, 6), quick=False),
 )
+WINDOW = (Case(WINDOWED, (1, 6), quick=False),)
 SQUARED_ERROR = (Case(REPLACED, (1, 5, 25)), Case(UNEVEN, (1, 3, 5)), Case(STARTED, (1, 8)))
 ALL_MOMENTS = (Case(TWO, (5, 20)), Case(Loop(EVEN, Replace(16)), (2, 8), quick=False))
 EXTINCTION = (Case(KENNEL, (1, 2, 5, 10, 20, 50)), Case(REPLACED, (2, 25)))

@@ -62,19 +62,33 @@ def _second_order(case: Case) -> list[float]:
     return [chain.kl_expansion(case.loop.data.n, case.loop.source.shares)]
 
 
-CHI_SQUARED = rf"\mathbb{{E}}\chi^2(p_t\Vert p_0) = (K-1)(1-{RATE})"
+SQUARED = (
+    rf"\mathbb{{E}}\lVert p_t-p\rVert^2 = \lVert p_0-p\rVert^2 + H_0(1-{RATE}),\quad"
+    r" p_0 = p\colon\ H_0-\mathbb{E}H_t"
+)
+CHI_SQUARED = (
+    r"\mathbb{E}\chi^2(p_t\Vert p) = \sum_i\tfrac{(p_{0,i}-p_i)^2}{p_i}"
+    rf" + (1-{RATE})\sum_i\tfrac{{p_{{0,i}}(1-p_{{0,i}})}}{{p_i}},\quad p_0 = p\colon\ (K-1)(1-{RATE})"
+)
+BATCHES = (
+    r"C_{jk} = \tfrac1W\sum_{i=k-W}^{k-1}C_{ji}\ (j<k),\quad C_{kk} = D_{k-1} + \tfrac{H_0-D_{k-1}}n\ (k>1);"
+    r"\quad D_k = \tfrac1{W^2}\sum_{i,j=k-W+1}^kC_{ij},\quad \mathbb{E}H_k = H_0-D_k"
+)
 FIRST = (
     f"{WRIGHT}; {SEDDIK}",
-    f"{COUNTED}; {SIZES}; with n_t = c t^2 the limit is H_0 sin(pi/sqrt c)/(pi/sqrt c)",
+    f"{COUNTED}; {SIZES}; with n_t = c t^2 the limit is H_0 sin(pi/sqrt c)/(pi/sqrt c);"
+    " p is the source, p_0 model 0: another start or p itself",
 )  # fmt: skip
 C1 = (
     claim("C1", "heterozygosity", rf"\mathbb{{E}}H_t = H_0{RATE},\quad {H}", *FIRST, cases.HETEROZYGOSITY),
-    mean(
-        "C1", "l2_squared", rf"\mathbb{{E}}\lVert p_t-p_0\rVert^2 = H_0(1-{RATE}) = H_0-\mathbb{{E}}H_t",
-        *FIRST,
-        cases.SQUARED_ERROR,
+    claim(
+        "C1", "heterozygosity", BATCHES, OWN,
+        "the last W batches of n points, those up to the first real: C_{jk} = 0, C_{kk} = H_0/n (j < k <= 1);"
+        " C_{jk} is what batches j and k have in common, D_k = E |p_k - p_0|^2",
+        cases.WINDOW, status="recursion",
     ),
-    mean("C1", "chi_squared", CHI_SQUARED, OWN, f"{COUNTED}; {SIZES}; p_0 > 0", cases.SQUARED_ERROR),
+    mean("C1", "l2_squared", SQUARED, *FIRST, cases.SQUARED_ERROR),
+    mean("C1", "chi_squared", CHI_SQUARED, OWN, f"{FIRST[1]}; p > 0", cases.SQUARED_ERROR),
 )  # fmt: skip
 C2 = each(
     "C2",
@@ -121,6 +135,7 @@ C3 = (
     limit(
         "C3", "extinct", r"P(\text{gone by } t) = e^{-npa_t}(1+O(p))", OWN,
         "counts, n large at fixed n p and t", (Case(Loop(cases.DOGS, Replace(400)), (5, 20)),), _by_exponent,
+        1, rarer,
     ),
 )  # fmt: skip
 C4 = (
@@ -135,7 +150,6 @@ C4 = (
     time(
         "C4", "first_loss_time",
         r"P(T>t) = \sum_S(-1)^{|S|}P(S\text{ gone by }t),\quad"
-        1, rarer,
         r" \mathbb{E}T \approx 2n\sum_{S\ne\emptyset}(-1)^{|S|}y_S\ln y_S",
         f"inclusion and exclusion over unions: {OWN}; diffusion: {LITTLER}",
         f"{COUNTED}; up to 2^16 unions of different mass", cases.FIRST_LOSS,
@@ -156,9 +170,11 @@ C6 = (
         "C6",
         {
             "entropy": r"\mathbb{E}S_t = -\sum_i\sum_j v_t^{(i)}(j)\,\tfrac jn\ln\tfrac jn",
-            "kl_to_source": r"\mathbb{E}\,\mathrm{KL}(p_t\Vert p_0) = S_0-\mathbb{E}S_t",
+            "kl_to_source": r"\mathbb{E}\,\mathrm{KL}(p_t\Vert p) = -\sum_ip_{0,i}\ln p_i-\mathbb{E}S_t,\quad"
+            r" p_0 = p\colon\ S_0-\mathbb{E}S_t",
         },
-        OWN, f"{COUNTED}; the second for every recipe that keeps E p_t = p_0", cases.ENTROPY,
+        OWN, f"{COUNTED}; p the source, p_0 model 0; the second for every recipe that keeps E p_t = p_0",
+        cases.ENTROPY,
         status="recursion",
     ),
     limit(

@@ -203,19 +203,37 @@ REGRESSION = (
         (
             Case(Loop(LONG, Replace(30), Ridge(0.2)), (1, 5), quick=False),
             Case(Loop(LONG, Replace(6), Ridge(0.2)), (3,), quick=False),
-            Case(Loop(LONG, Fresh(30, 30, weight=0.4), Ridge(0.2)), (4,), quick=False),
         ),
+        status="recursion",
+    ),
+    _claim(
+        "L8", r"R_t = \beta u^2R_{t-1} - 2(\alpha-\beta)uc_{t-1} + (1-2\alpha+\beta)B + "
+        r"\sigma^2\eta(w^2+u^2),\quad c_t = \alpha uc_{t-1} - (1-\alpha)B,\quad u = 1-w,\ R_0 = c_0 = 0",
+        OWN, f"ridge, labels mixed, fresh covariates, isotropic, every n, d, t; {ANY_LABELS}",
+        (Case(Loop(LONG, Fresh(30, 30, weight=0.4), Ridge(0.2)), (4,), quick=False),),
         status="recursion",
     ),
     _claim(
         "L8", r"R_t = \tfrac Bd\,\mathbb{E}\,\mathrm{tr}(1-A^t)^2 + "
         r"\sigma^2\,\mathbb{E}\,\mathrm{tr}\tfrac{1-A^{2t}}{1-A^2}H",
-        OWN, f"ridge, the same covariates, isotropic, every n, d, t; {ANY_LABELS}",
-        (
-            Case(Loop(LONG_SAME, Replace(30), Ridge(0.2)), (1, 5), quick=False),
-            Case(Loop(LONG_SAME, Accumulate(30), Ridge(0.2)), (4,), quick=False),
-            Case(Loop(LONG_SAME, Fresh(30, 30, weight=0.4), Ridge(0.2)), (4,), quick=False),
-        ),
+        OWN, f"ridge, replace, the same covariates, isotropic, every n, d, t; {ANY_LABELS}",
+        (Case(Loop(LONG_SAME, Replace(30), Ridge(0.2)), (1, 5), quick=False),),
+        status="recursion",
+    ),
+    _claim(
+        "L8", r"R_t = \tfrac Bd\,\mathbb{E}\,\mathrm{tr}(1-U_t)^2 + \sigma^2\,\mathbb{E}\,\mathrm{tr}V_tH,"
+        r"\quad U_t = A\prod_{k=2}^t\left(1-\tfrac{1-A}k\right),\ "
+        r"V_t = \left(1-\tfrac{1-A}t\right)^2V_{t-1} + \tfrac1{t^2},\ V_0 = 0",
+        OWN, "ridge, accumulate, the same covariates, a penalty n kappa for every batch, isotropic, every n,"
+        f" d, t; {ANY_LABELS}",
+        (Case(Loop(LONG_SAME, Accumulate(30), Ridge(0.2)), (4,), quick=False),),
+        status="recursion",
+    ),
+    _claim(
+        "L8", r"R_t = \tfrac Bd\,\mathbb{E}\,\mathrm{tr}(1-U_t)^2 + \sigma^2\,\mathbb{E}\,\mathrm{tr}V_tH,"
+        r"\quad U_t = A(w+(1-w)U_{t-1}),\ V_t = (1-w)^2A^2V_{t-1} + w^2+(1-w)^2,\ U_0 = 1,\ V_0 = 0",
+        OWN, f"ridge, labels mixed, the same covariates, isotropic, every n, d, t; {ANY_LABELS}",
+        (Case(Loop(LONG_SAME, Fresh(30, 30, weight=0.4), Ridge(0.2)), (4,), quick=False),),
         status="recursion",
     ),
     _claim(
@@ -230,9 +248,22 @@ REGRESSION = (
         OWN, f"least squares on n_1 real and n_2 synthetic points side by side; {NORMAL}; {ANY_LABELS}",
         (
             Case(Loop(SMALL, Fresh(8, 12), start=_shifted(SMALL, 2.0)), (1, 4)),
-            Case(Loop(SMALL, Fresh(8, 12, "iid")), (1, 5), quick=False),
-            Case(Loop(SMALL, Fresh(8, 12), LIKELIHOOD), (4,), quick=False),
+            Case(Loop(SMALL, Fresh(8, 12)), (1, 5), quick=False),
         ),
+    ),
+    _claim(
+        "L10", r"R_t = \mathbb{E}[\rho(n_2)]R_{t-1} + \tfrac{\sigma^2d}{n-d-1},\quad"
+        r" n_2 \sim \mathrm{Bin}(n, p_2)",
+        OWN, f"least squares, every point synthetic with probability p_2; {NORMAL}; {ANY_LABELS}",
+        (Case(Loop(SMALL, Fresh(8, 12, "iid")), (1, 5), quick=False),),
+    ),
+    _claim(
+        "L10", r"R_t = \rho R_{t-1} + \tfrac{d}{n-d-1}\tfrac{n_1\sigma^2+n_2v_{t-1}}n,\quad "
+        r"v_t = \tfrac{n-d}{n}\left[\tfrac{n_1\sigma^2+n_2v_{t-1}}n + \tfrac{n_1n_2}{(n+2)(n-1)}"
+        r"R_{t-1}\right],\quad v_0 = \sigma^2",
+        OWN,
+        f"least squares on exact counts, the noise variance fitted with divisor n; {NORMAL}; {ANY_LABELS}",
+        (Case(Loop(SMALL, Fresh(8, 12), LIKELIHOOD), (4,), quick=False),),
     ),
     _claim(
         "L10", r"R_1 = p_2^2|\delta|^2 + \tfrac{\sigma^2d}{n-d-1} + p_1p_2\tfrac{d+1}n|\delta|^2 + O(n^{-2})",

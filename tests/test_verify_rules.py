@@ -166,7 +166,7 @@ def test_a_median_may_err_by_what_its_probability_says():
 def test_a_bound_on_a_mean_is_one_sided(sign):
     def bounded(value):
         expected = Theory(np.array(sign * value), np.array(1.0), np.array(0.0), np.array(3.0))
-        return OfInequality(OfMoments(WANTED, expected), sign)
+        return OfInequality(OfMoments(WANTED, expected), sign, np.array(np.nan))
 
     assert bounded(0.5).judge(summary(), FAMILY)[2:5] == (0, 0, 0)
     assert bounded(0.0).judge(summary(), FAMILY).disagreements == 0

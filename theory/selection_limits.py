@@ -25,14 +25,14 @@ def at_finite_n(case: Case, observable: str) -> np.ndarray:
         from theory.predict import central_moments
 
         return central_moments(case.loop, observable, case.generations)[0]
-    return _twice(case, observable)[0]
+    return twice(case, observable)[0]
 
 
 def error(case: Case, observable: str) -> np.ndarray:
     """By how much that may err: nothing, or what two recursions differ by that agree up to O(1/n^2)."""
     if _is_exact(case.loop):
         return np.zeros(len(case.generations))
-    one, other = _twice(case, observable)
+    one, other = twice(case, observable)
     return np.abs(one - other)
 
 
@@ -41,7 +41,8 @@ def _is_exact(loop: Loop) -> bool:
     return isinstance(loop.selection, TopFraction | BestOf) and not isinstance(loop.data, Fresh)
 
 
-def _twice(case: Case, observable: str) -> np.ndarray:
+def twice(case: Case, observable: str) -> np.ndarray:
+    """The value up to O(1/n^2), by both recursions of `theory.selection_delta`: shape [2, generation]."""
     from theory.selected import about
 
     rule = about(case.loop.selection, case.loop.source.mean)

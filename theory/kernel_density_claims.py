@@ -33,6 +33,8 @@ MODES = Loop(Mixture((0.4, 0.6), (-2.0, 3.0), (1.0, 0.5)), Replace(31), KernelDe
 MOVED = Loop(UNIT, Replace([30, 21, 50]), FIXED, start=Gaussian(1.5, 0.5))
 THUMB = Loop(WIDE, Replace(50), RULE)
 CORRECTED = Loop(UNIT, Replace(50), RULE, Sampler(bias=forms.corrected_bias(50, 1.06)))
+THUMB_AWAY = Loop(UNIT, Replace(50), RULE, start=AWAY)
+POOL_AWAY = Loop(UNIT, Accumulate(10), KernelDensity(0.5), start=AWAY)
 POOL = Loop(UNIT, Accumulate(10), KernelDensity(0.5))
 UNEVEN_POOL = Loop(UNIT, Accumulate([5, *[10] * 8]), KernelDensity(0.5))
 FRESH = Loop(UNIT, Fresh(5, 15), FIXED)
@@ -50,7 +52,10 @@ MISE = (
     r"\varphi(0;2(s+1)h^2) + (1-\tfrac1n)^{g-1}\varphi(0;2s_0+2gh^2)\Bigr\}"
     r" - 2\varphi(0;2s_0+gh^2) + \varphi(0;2s_0)"
 )
-LINE = "on the line, any source with two moments, every n >= 2; sizes may change"
+STARTED = (
+    "from another start s_0 is its variance, and its squared distance from mu_0 adds to that of the mean"
+)
+LINE = f"on the line, any source with two moments, every n >= 2; sizes may change; {STARTED}"
 
 
 def _moments(mean: Any) -> np.ndarray:
@@ -135,27 +140,29 @@ KERNELS = (
     *_claims(
         "K3", SECOND,
         r"\mathbb{E}v_g = (1-\tfrac1n)s_0\bigl[(1-\tfrac1n)(1+c^2n^{-2/5})\bigr]^{g-1}", OWN,
-        "replace, h = c n^{-1/5} sd: it explodes", (THUMB, (1, 4), True),
+        f"replace, h = c n^{{-1/5}} sd: it explodes; {STARTED}",
+        (THUMB, (1, 4), True), (THUMB_AWAY, (1, 4), False),
     ),
     *_claims(
         "K3", SQUARED, r"\mathbb{E}(\bar x_{g+1}-\mu_0)^2 = \mathbb{E}(\bar x_g-\mu_0)^2"
-        r" + \tfrac1n(1+c^2n^{-2/5})\mathbb{E}v_g", OWN, "replace, h = c n^{-1/5} sd",
-        (Loop(UNIT, Replace(50), RULE, start=AWAY), (1, 4), False),
+        r" + \tfrac1n(1+c^2n^{-2/5})\mathbb{E}v_g", OWN, f"replace, h = c n^{{-1/5}} sd; {STARTED}",
+        (THUMB_AWAY, (1, 4), False),
     ),
     *_claims(
         "K3c", SECOND, r"\lambda = 1/(1+c^2n^{-2/5}):\quad \mathbb{E}v_g = (1-\tfrac1n)^gs_0", OWN,
-        "the variance-corrected kernel density: samples shrink towards the mean", (CORRECTED, (1, 4), True),
+        "the variance-corrected kernel density: samples shrink towards the mean",
+        (CORRECTED, (1, 4), True), (CORRECTED.with_(start=AWAY), (1, 4), False),
     ),
     *_claims(
         "K4", SECOND,
         r"\mathbb{E}v_g + \mathbb{E}(\bar x_g-\mu_0)^2 = s_0+h^2[\psi(r+g)-\psi(r+1)],\quad"
         r" v' = v+wh^2-w^2(v+h^2)/n,\ w = n/M'",
-        KAZDAN, "accumulate, n_0 = r n real points: the variance grows like h^2 ln g, for ever",
-        (POOL, (1, 13), True), (UNEVEN_POOL, (1, 9), False),
+        KAZDAN, f"accumulate, n_0 = r n real points: the variance grows like h^2 ln g, for ever; {STARTED}",
+        (POOL, (1, 13), True), (UNEVEN_POOL, (1, 9), False), (POOL_AWAY, (1, 6), False),
     ),
     *_claims(
         "K4", SQUARED, r"\mathbb{E}(\bar x_g-\mu_0)^2 = s_0+h^2[\psi(r+g)-\psi(r+1)] - \mathbb{E}v_g", KAZDAN,
-        "accumulate", (Loop(UNIT, Accumulate(10), KernelDensity(0.5), start=AWAY), (1, 6), False),
+        f"accumulate; {STARTED}", (POOL_AWAY, (1, 6), False),
     ),
     _measured(
         "K4d", "kernels", r"x = x_0+hD^{1/2}z,\quad D = 1+\sum_{j=2}^{t}\mathrm{Bernoulli}(1/j)", OWN,
@@ -168,8 +175,9 @@ KERNELS = (
     *_claims(
         "K5", SECOND,
         r"\mathbb{E}v + \mathbb{E}(\bar x-\mu_0)^2 \to s_0+h^2(1-m)/m", KHELIFA,
-        "fresh, a share m of real points, by count or by a coin", (FRESH, (1, 30), True),
-        (FRESH_IID, (1, 12), False),
+        "fresh, a share m of real points, by count or by a coin; in the stationary state, from any start",
+        (FRESH, (1, 30), True),
+        (FRESH_IID, (1, 12), False), (FRESH.with_(start=AWAY), (1, 3), False),
     ),
     _measured(
         "K5c", "characteristic", r"\mathbb{E}\cos w(x-\mu_0) = \frac{m\varphi_0(w)}{1-(1-m)e^{-h^2w^2/2}}",

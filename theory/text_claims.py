@@ -148,7 +148,8 @@ TEXT = (
         r"\mathbb{E}\,\hat P_{ij} = P_{ij}-\tfrac{P_{ij}(Z_{ji}-Z_{ii}+1-\pi_i)}{\pi_i L}+O(L^{-2}),\quad"
         r" Z=(I-P+\mathbf 1\pi)^{-1}",
         _experiments(
-            "text refitted rows", {"transition": TWO, "length": 40}, {"transition": THREE, "length": 60}
+            "text refitted rows", {"transition": TWO, "length": 40}, {"transition": THREE, "length": 60},
+            {"transition": TWO, "length": 3},
         ),
         status="recursion", source=OWN, expected=refitted_rows,
         validity=f"{ONE_TEXT}; a row without successors is kept; tested against the exact recursion",

@@ -26,7 +26,9 @@ def measured(experiment: Experiment, seeds: int, seed: int = 0) -> xr.DataArray:
 
 def _table() -> dict[str, Run]:
     """Every experiment by its name: (parameters, seeds, seed) -> values [replicate, *axes]."""
+    from jaxsim.categorical_experiments import CATEGORICAL_EXPERIMENTS
     from jaxsim.diffusion_experiments import DIFFUSION_EXPERIMENTS
+    from jaxsim.gaussian_experiments import GAUSSIAN_EXPERIMENTS
     from jaxsim.kernel_density_experiments import KERNEL_EXPERIMENTS
     from jaxsim.metrics_experiments import METRIC_EXPERIMENTS
     from jaxsim.mitigation_experiments import MITIGATION_EXPERIMENTS
@@ -34,7 +36,9 @@ def _table() -> dict[str, Run]:
     from jaxsim.text_experiments import TEXT_EXPERIMENTS
 
     tables: tuple[dict[str, Run], ...] = (
+        CATEGORICAL_EXPERIMENTS,
         DIFFUSION_EXPERIMENTS,
+        GAUSSIAN_EXPERIMENTS,
         METRIC_EXPERIMENTS,
         MITIGATION_EXPERIMENTS,
         KERNEL_EXPERIMENTS,

@@ -5,13 +5,12 @@ replicates.
 """
 
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
 
-from jaxsim.agreement import Sample, Theory, agree
-from jaxsim.simulate import simulate
+from autophagy.shared_runs import judged, plan
+from autophagy.verification import WORK
 from theory import policy_loops as loops
 from theory.accumulate_claims import ACCUMULATED
 from theory.ecosystem_claims import ECOSYSTEM
@@ -21,10 +20,6 @@ from theory.optimal_weight import settled
 from theory.policy import Fresh, Memory, Web
 from theory.predict import central_moments
 from theory.selection import Correction, Detector
-from theory.selection_claims import GAUSSIAN_SELECTION
-
-REPLICATES = 2**18
-"""What the square of a normal mean asks for at the family's rates, and more."""
 
 
 def other(**parts):
@@ -80,92 +75,108 @@ def alone(loop, name, t):
 
 
 PLANTED = {
-    "wrong divisor": (loops.FRESH_UNBIASED, "variance", (4,), other(estimator=MaximumLikelihood())),
-    "off by one in t": (loops.FRESH, "mean_error_squared", (1, 2), later),
+    "wrong divisor": (loops.FRESH_UNBIASED, "variance", other(estimator=MaximumLikelihood())),
+    "off by one in t": (loops.FRESH, "mean_error_squared", later),
     "lambda once too often": (
-        loops.FRESH_BIASED, "variance", (2,), other(sampler=Sampler(bias=0.8, applies_to_source=True))
+        loops.FRESH_BIASED, "variance", other(sampler=Sampler(bias=0.8, applies_to_source=True))
     ),
-    "dropped between-group term": (loops.FRESH, "variance", (2, 6), no_spread_between),
+    "dropped between-group term": (loops.FRESH, "variance", no_spread_between),
     "exact counts for a random composition": (
-        loops.FRESH_IID, "mean_error_squared", (30,), policy(composition="stratified")
+        loops.FRESH_IID, "mean_error_squared", policy(composition="stratified")
     ),
     "a fixed set taken for fresh points": (
-        loops.FIXED, "mean_error_squared", (6,), other(data=Fresh(4, 8))
+        loops.FIXED, "mean_error_squared", other(data=Fresh(4, 8))
     ),
     "weights of real and synthetic exchanged": (
-        loops.WEIGHTED_TOGETHER, "mean_error_squared", (3,), policy(weight=0.6)
+        loops.WEIGHTED_TOGETHER, "mean_error_squared", policy(weight=0.6)
     ),
     "weighted scheme with the between-group term": (
-        loops.WEIGHTED_FRESH, "variance", (20,), other(estimator=MaximumLikelihood())
+        loops.WEIGHTED_FRESH, "variance", other(estimator=MaximumLikelihood())
     ),
-    "k for k^2 in the product": (loops.ACCUMULATED, "variance", (10,), first_power),
-    "product from the second batch": (loops.ACCUMULATED, "variance", (10,), from_the_second),
+    "k for k^2 in the product": (loops.ACCUMULATED, "variance", first_power),
+    "product from the second batch": (loops.ACCUMULATED, "variance", from_the_second),
     "pooled divisor N": (
-        loops.ACCUMULATED_UNBIASED, "variance", (3,), other(estimator=MaximumLikelihood())
+        loops.ACCUMULATED_UNBIASED, "variance", other(estimator=MaximumLikelihood())
     ),
     "accumulation taken for replacement": (
-        loops.ACCUMULATED, "mean_error_squared", (2, 10), other(data=Replace(5))
+        loops.ACCUMULATED, "mean_error_squared", other(data=Replace(5))
     ),
-    "a window one batch wider": (loops.WINDOW, "variance", (8,), policy(width=4)),
+    "a window one batch wider": (loops.WINDOW, "variance", policy(width=4)),
     "one model in memory for two": (
-        loops.MEMORY, "mean_error_squared", (3,), other(data=Memory(3, 6, 1))
+        loops.MEMORY, "mean_error_squared", other(data=Memory(3, 6, 1))
     ),
-    "peers taken for one model": (loops.PEERS_REAL, "mean_error_squared", (30,), alone),
+    "peers taken for one model": (loops.PEERS_REAL, "mean_error_squared", alone),
     "real inflow taken for synthetic": (
-        loops.WEB, "mean_error_squared", (12,), other(data=Web(6, 4, 2))
+        loops.WEB, "mean_error_squared", other(data=Web(6, 4, 2))
     ),
-    "healing with u for u^2": (loops.HEALED, "mean_error_squared", (5,), healed_by_u),
+    "healing with u for u^2": (loops.HEALED, "mean_error_squared", healed_by_u),
 }  # fmt: skip
-"""Mistakes: the loop of a claim, what is looked at, when, and what the wrong theory says."""
-
-FAST = ("dropped between-group term", "k for k^2 in the product", "product from the second batch")
+"""Mistakes: the loop of a claim, what is looked at, and what the wrong theory says."""
 
 
-@cache
-def measured(loop, name, t):
-    run = simulate(settled(loop, max(t)), t, REPLICATES, observables=[name])
-    values = run[name]
-    return Sample(REPLICATES, *(values.sel(statistic=part).values for part in ("mean", "variance")),
-                  *(values.sel(statistic=part).values for part in ("third", "fourth")))  # fmt: skip
+def case_of(loop, name, claims=(*MIXED, *ACCUMULATED, *ECOSYSTEM)):
+    """The claim about moments that looks at this loop most often, and its case."""
+    found = [
+        (claim, case)
+        for claim in claims
+        for case in claim.cases
+        if claim.check == "moments" and (case.loop, claim.observable) == (loop, name)
+    ]
+    return max(found, key=lambda one: len(one[1].generations))
 
 
-def check(loop, name, t, wrong):
-    sample, moments = measured(loop, name, t), central_moments(loop, name, t)
-    assert agree(sample, Theory(*moments)).mean.holds
-    planted = Theory(wrong(loop, name, t), *moments[1:])
-    assert agree(sample, planted).mean.disagrees
+def planted(claim, case, wrong):
+    """The right confrontation, and the same with a wrong mean."""
+    right = plan(claim, case)
+    mean = wrong(settled(case.loop, max(case.generations)), claim.observable, case.generations)
+    assert not np.allclose(mean, right.expected.mean, rtol=1e-3)
+    return right, replace(right, expected=right.expected._replace(mean=mean))
 
 
-@pytest.mark.parametrize(
-    "error", [e if e in FAST else pytest.param(e, marks=pytest.mark.slow) for e in PLANTED]
-)
-def test_a_planted_error_is_seen(error):
-    check(*PLANTED[error])
+@pytest.fixture(scope="module")
+def family():
+    """Comparisons of all right and wrong theories here together."""
+    found = [case_of(loop, name) for loop, name, _ in PLANTED.values()] + [
+        mitigated(id_) for id_ in MITIGATION
+    ]
+    return sum(2 * plan(*one).comparisons for one in found)
+
+
+def check(claim, case, wrong, family):
+    right, other = planted(claim, case, wrong)
+    outcomes = judged([right, other], family, WORK, seed=0)
+    assert outcomes[id(right)].disagreements == 0
+    assert outcomes[id(right)].missed == 0
+    assert outcomes[id(other)].disagreements
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("id_", "wrong"),
-    [
-        ("gaussian.C10", other(selection=Detector(0.3, 0.9))),
-        ("gaussian.C11", other(selection=Correction(2.0))),
-    ],
-)
-def test_a_planted_error_of_mitigation_is_seen(id_, wrong):
-    claim = next(c for c in GAUSSIAN_SELECTION if c.id == id_)
-    case = claim.cases[0]
-    check(case.loop.with_(selection=case.rule), claim.observable, case.generations, wrong)
+@pytest.mark.parametrize("error", PLANTED)
+def test_a_planted_error_is_seen(error, family):
+    loop, name, wrong = PLANTED[error]
+    check(*case_of(loop, name), wrong, family)
 
 
-def test_the_planted_cases_are_the_claims_own():
-    """Every loop above is one that a claim about this observable is tested on."""
-    tested = {
-        (case.loop, claim.observable) for claim in (*MIXED, *ACCUMULATED, *ECOSYSTEM) for case in claim.cases
-    }
-    for loop, name, _, _ in PLANTED.values():
-        assert (loop, name) in tested
+MITIGATION = {
+    "gaussian.C10": other(selection=Detector(0.3, 0.9)),
+    "gaussian.C11": other(selection=Correction(2.0)),
+}
+
+
+def mitigated(id_):
+    from theory.claims import SELECTION
+
+    claim = next(c for c in SELECTION if c.id == id_)
+    return claim, claim.cases[0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("id_", MITIGATION)
+def test_a_planted_error_of_mitigation_is_seen(id_, family):
+    check(*mitigated(id_), MITIGATION[id_], family)
 
 
 def test_wrong_theories_differ_from_the_right_ones():
-    for loop, name, t, wrong in PLANTED.values():
-        assert not np.allclose(wrong(loop, name, t), central_moments(loop, name, t)[0], rtol=1e-3)
+    """And every loop above is one that a claim about this observable is tested on."""
+    for loop, name, wrong in PLANTED.values():
+        planted(*case_of(loop, name), wrong)

@@ -129,19 +129,22 @@ def test_rows_of_one_text(chain):
 
 @pytest.mark.parametrize("name", ["two", "three"])
 def test_biases_have_the_stated_order(name):
-    """What remains after 1/L shrinks as 1/L^2: by 4 when L doubles, within the next order."""
+    """What remains after 1/L shrinks as 1/L^2, the power to the nearest half."""
     matrix = np.array(CHAINS[name][0], float)
     law = paths.stationary_law(matrix)
     rate = paths.true_entropy_rate(matrix, law)
     lengths = (100, 200)
+
+    def power(rest):
+        return round(2 * np.log(abs(rest[0] / rest[1])) / np.log(lengths[1] / lengths[0])) / 2
+
     rest = [paths.entropy_rate(matrix, law, n) - rate - paths.entropy_rate_bias(matrix, n) for n in lengths]
-    assert 3 < rest[0] / rest[1] < 6
+    assert power(rest) == 2
     for edge in ((0, 1), (1, 0)):
-        lengths = (60, 120)
         gap = [paths.row_moments(matrix, law, n, edge)[0] - matrix[edge] for n in lengths]
         left = [g - paths.row_bias(matrix, n)[edge] for g, n in zip(gap, lengths, strict=True)]
-        assert 3 < left[0] / left[1] < 6
-        assert np.abs(left[1]) < np.abs(gap[1]) / 4
+        assert power(gap) == 1
+        assert power(left) == 2
 
 
 def test_the_row_bias_of_two_symbols():

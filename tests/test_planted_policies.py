@@ -82,7 +82,7 @@ PLANTED = {
     ),
     "dropped between-group term": (loops.FRESH, "variance", no_spread_between),
     "exact counts for a random composition": (
-        loops.FRESH_IID, "mean_error_squared", policy(composition="stratified")
+        loops.FRESH_FEW, "variance", policy(composition="stratified")
     ),
     "a fixed set taken for fresh points": (
         loops.FIXED, "mean_error_squared", other(data=Fresh(4, 8))

@@ -114,7 +114,7 @@ X1_VALID = (
     f"M = E (mu - mu_0)^2, V = E sigma^2; {SHARES}; any lambda, divisor c, start; truncation: lambda = v"
 )
 X2_CASES = (Case(loops.FRESH, (1, 2, 6)), LONG)
-X3_CASES = (Case(loops.FRESH_IID, (1, 3, 30), quick=False),)
+X3_CASES = (Case(loops.FRESH_IID, (1, 3, 30), quick=False), Case(loops.FRESH_FEW, (3, 30), quick=False))
 X4_CASES = (Case(loops.FRESH_UNBIASED, (1, 4, 40), quick=False),)
 X7_CASES = (
     Case(loops.FIXED, (1, 2, 6)),

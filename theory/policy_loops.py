@@ -27,6 +27,7 @@ AWAY = Gaussian(2.5, 0.5)
 
 FRESH = Loop(UNIT, Fresh(6, 10), MLE)
 FRESH_IID = Loop(WIDE, Fresh(6, 12, "iid"), MLE)
+FRESH_FEW = Loop(WIDE, Fresh(1, 2, "iid"), MLE)
 FRESH_UNBIASED = Loop(UNIT, Fresh(10, 15), UNBIASED)
 FRESH_BIASED = Loop(UNIT, Fresh(5, 7), MLE, Sampler(bias=0.8))
 FRESH_SWOLLEN = Loop(WIDE, Fresh(6, 9, "iid"), UNBIASED, Sampler(bias=1.1, applies_to_source=True))

@@ -57,7 +57,7 @@ def known(index):
 
 
 def has_its_order(index, wrong):
-    """Of every case, whether the error of wrong(formula) falls at the claim's order where it is confronted."""
+    """Whether the error of wrong(formula) falls at its order where it is confronted, of every case."""
     found = []
     for case in known(index):
         (at, exact), (then, beyond) = case
@@ -126,16 +126,14 @@ def test_the_plan_of_a_limit_sees_its_order():
 
 
 def test_an_ordered_limit_is_held_against_the_exact_mean():
-    claim = next(c for c in ORDERED if c.id == "gaussian.A7")
+    claim = next(c for c in ORDERED if c.id == "gaussian.R15")
     trial = OfLimit.plan(claim, claim.cases[0])
     count, spread = trial.replicates(FAMILY, 2**30), trial.moments.expected.variance
     for shift, disagrees in ((0.0, 0), (RESOLUTION, 1), (-RESOLUTION, 1)):
         measured = summary(trial.value + shift * np.sqrt(spread), spread, count)
         outcome = trial.judge(measured, FAMILY)
         assert outcome.disagreements == disagrees
-        assert (
-            outcome.missed == disagrees
-        )  # the sample itself has moved: one of the two controls is the truth
+        assert outcome.missed == disagrees  # of a sample that has moved, one of the two controls is the truth
 
 
 @pytest.mark.parametrize("name", selection_limits.ROWS)

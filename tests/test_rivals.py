@@ -66,8 +66,8 @@ def of_moments(contest, other, measured, family):
     ):
         # what is predicted is a rival's, one moment at a time; the spread of a test is the right theory's
         far = max(far, distance(verdicts.theory, wrong, verdicts.scale, verdicts.tested))
-        reach = alarm_threshold(family) / np.sqrt(sample.count)
-        rejected |= distance(found, wrong, verdicts.scale, verdicts.tested) > reach
+        noise = verdicts.scale / np.sqrt(sample.count)
+        rejected |= distance(found, wrong, noise, verdicts.tested) > alarm_threshold(family)
     return far, rejected
 
 

@@ -46,6 +46,8 @@ POOL_AWAY = Loop(TWO, Accumulate(20), start=AWAY)
 SOFT_AWAY = Loop(TWO, Replace(40), FULL, start=AWAY)
 
 LITERAL = "literal"
+PAIR = Gaussian((0.0, 1.0), ((1.0, 0.0), (0.0, 2.0)))
+TEN = Gaussian((0.0,) * 10, tuple(tuple(float(i == j) for i in range(10)) for j in range(10)))
 MEAN, VARIANCE = ("mean_error",), ("variance",)
 
 SQUARED = ("mean_error_squared",)
@@ -289,8 +291,8 @@ SELECTING = (
         "a Gaussian in d dimensions, its most typical fraction q by the exact quantile, real points too",
         _typical,
         Case(_selected(Gaussian(0.0, 1.0), 25, 0.8), (1, 3), engine=LITERAL),
-        Case(_selected(Gaussian((0.0, 1.0), (1.0, 2.0)), 25, 0.8), (1, 3), quick=False, engine=LITERAL),
-        Case(_selected(Gaussian((0.0,) * 10, (1.0,) * 10), 20, 0.6), (2,), quick=False, engine=LITERAL),
+        Case(_selected(PAIR, 25, 0.8), (1, 3), quick=False, engine=LITERAL),
+        Case(_selected(TEN, 20, 0.6), (2,), quick=False, engine=LITERAL),
     ),
     _measured(
         "Q1p", "variance", "recursion",

@@ -93,8 +93,8 @@ def shares(given: Mapping[str, Any], seeds: int, seed: int) -> np.ndarray:
 def times(given: Mapping[str, Any], seeds: int, seed: int) -> np.ndarray:
     """Generations until at most r categories are left, and what else is known when one is: [replicate, ...].
 
-    K - 1 times for r = 1, ..., K - 1; whether each category is the one left; the time until then if it is; the
-    sum over generations from 0 on of the categories left beyond one.
+    K - 1 times for r = 1, ..., K - 1; whether each category is the one left; the time until then if it is;
+    the sum over generations from 0 on of the categories left beyond one.
     """
     n, start = given["n"], given["shares"]
     odds = jnp.array(given.get("odds", (1.0,) * len(start)))
@@ -121,7 +121,7 @@ def times(given: Mapping[str, Any], seeds: int, seed: int) -> np.ndarray:
 
 
 def urn(given: Mapping[str, Any], seeds: int, seed: int) -> np.ndarray:
-    """Polynomials of the shares of a pool begun with `counts`, after all of its `batches`: [replicate, ...]."""
+    """Polynomials of the shares of a pool begun with `counts`, after its `batches`: [replicate, ...]."""
     first, batches = np.array(given["counts"], float), np.array(given["batches"])
     look, most = _polynomials(given["polynomials"]), int(batches.max())
     method = cheaper(most, len(first))

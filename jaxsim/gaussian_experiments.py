@@ -1,4 +1,4 @@
-"""Gaussian loops where no observable tells what is asked: two models compared, fractional powers, shrinking kernels.
+"""What no observable of a Gaussian loop tells: two models compared, fractional powers, shrinking kernels.
 
 Every experiment is (parameters, seeds, seed) -> values [replicate, *axes].
 """

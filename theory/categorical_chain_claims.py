@@ -27,7 +27,6 @@ from theory.discrete_source import Categorical, Poisson
 from theory.larger_cases import LONGER, larger, longer
 from theory.loop import Loop
 from theory.policy import Replace
-
 from theory.wright_fisher_exponent import exponents
 
 
@@ -135,7 +134,7 @@ C2 = (
         f"{FELLER}; f_4: {OWN}", f"{COUNTED}; lambda_k = (n)_k / n^k",
         (experiment(
             "categorical shares", shares=TRIO, n=POINTS, at=(2, 8), look="polynomials",
-            polynomials=POLYNOMIALS,
+            polynomials=POLYNOMIALS, least=2**18,
         ),),
         expected=_eigenfunctions,
     ),
@@ -222,7 +221,7 @@ def _diffusion_times(case: Case) -> np.ndarray:
 
 def _entropy_of_source(case: Case) -> np.ndarray:
     found = np.full(3 * len(case.loop.get("shares")), np.nan)
-    found[-1] = 2 * case.loop.get("n") * -chain.plogp(np.array(case.loop.get("shares"))).sum()
+    found[-1] = 2 * case.loop.get("n") * chain.plogp(np.array(case.loop.get("shares"))).sum()
     return mean_only(found)
 
 
@@ -254,8 +253,8 @@ def _tail_case(n: int, at: Sequence[int], shares: Sequence[float] = (0.3, 0.7)) 
     return experiment("categorical shares", shares=tuple(shares), n=n, at=tuple(at), look="several")
 
 
-TIMES = experiment("categorical times", quick=False, least=100_000, shares=cases.FOUR.shares, n=32)
-FEW_TIMES = experiment("categorical times", least=100_000, shares=TRIO, n=8)
+TIMES = experiment("categorical times", quick=False, least=2**18, shares=TRIO, n=32)
+FEW_TIMES = experiment("categorical times", least=2**18, shares=TRIO, n=8)
 C4 = (
     claim(
         "C4", "extinct", r"P(i\text{ is fixed}) = p_i,\quad P(i\text{ is lost}) = 1-p_i", "classical",
@@ -369,7 +368,7 @@ def _weaker_odds(case: Case) -> Case:
 
 C9 = (
     claim(
-        "C9", "fixation", r"P_{ij} = \binom nj g^j(1-g)^{n-j},\quad g = \tfrac{(1+s)x}{1+sx},\ x = \tfrac in",
+        "C9", "fixation", r"P_{ij} = \binom{n}{j} g^j(1-g)^{n-j},\quad g = \tfrac{(1+s)x}{1+sx},\ x = i/n",
         f"{KIMURA} (the model); the chain: {OWN}", "two categories, reward odds 1 + s, every n", (ODDS,),
         status="recursion", expected=_odds_moments,
     ),

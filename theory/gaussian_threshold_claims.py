@@ -53,7 +53,7 @@ def _at_bias(n: int, bias: float) -> Case:
 
 
 def _power_moments(case: Case) -> np.ndarray:
-    """Mean and variance of (sigma_t^2)^kappa, M_kappa^t and M_2kappa^t - M_kappa^2t; its shape is left open."""
+    """Mean and variance of (sigma_t^2)^kappa, M_kappa^t and M_2kappa^t - M_kappa^2t; no shape."""
     get = case.loop.get
     half, order = (get("n") - 1) / 2, get("power") * np.arange(1, 3)
     logs = order * np.log(2 / get("divisor")) + gammaln(half + order) - gammaln(half)
@@ -155,8 +155,8 @@ SPREAD = "every model is the fit to the whole web; maximum likelihood, lambda = 
 
 GAUSSIAN_THRESHOLDS = (
     claim(
-        "R8", "variance_power", r"\mathbb{E}\,\sigma_t^{2\kappa} = \sigma_0^{2\kappa},\quad M_\kappa = 1,\quad"
-        r" P(|\mu_\infty-\mu_0| > x) \sim C\,x^{-2\kappa}",
+        "R8", "variance_power", r"\mathbb{E}\,\sigma_t^{2\kappa} = \sigma_0^{2\kappa},\quad"
+        r" M_\kappa = 1,\quad P(|\mu_\infty-\mu_0| > x) \sim C\,x^{-2\kappa}",
         (_tail(Loop(loops.UNIT, Replace(30), MaximumLikelihood()), 2),
          _tail(Loop(loops.UNIT, Replace(20), Unbiased()), 3)),
         f"{KESTEN}; {OWN}",

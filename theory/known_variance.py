@@ -1,8 +1,9 @@
 """Whether a later model beats the fit to real data, where only the mean is fitted and the variance is known.
 
 The mean of model t is m_1 + z, z a sum of the means of n_2, ..., n_t points about 0, so that with
-m_1 ~ N(0, s/n_1) and Var z = s (1/n_2 + ... + 1/n_t) the later model is nearer the truth if z (2 m_1 + z) < 0.
-The signs of two normals of correlation r agree with probability 1/2 + arcsin(r)/pi (Sheppard 1899), hence
+m_1 ~ N(0, s/n_1) and Var z = s (1/n_2 + ... + 1/n_t) the later model is nearer the truth if
+z (2 m_1 + z) < 0. The signs of two normals of correlation r agree with probability
+1/2 + arcsin(r)/pi (Sheppard 1899), hence
 
     P(|m_t| < |m_1|) = arctan(2 / sqrt tau) / pi,    tau = n_1 (1/n_2 + ... + 1/n_t)
 

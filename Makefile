@@ -12,7 +12,7 @@ demo: .venv/installed
 	$(BIN)/autophagy figures --collect -o $(OUT)
 
 test: .venv/developer
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 verify: .venv/developer
 	$(BIN)/python -m pytest -m slow

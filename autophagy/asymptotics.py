@@ -20,9 +20,9 @@ from jaxsim.agreement import Theory, agree
 from jaxsim.law_agreement import agree_on_probability
 from jaxsim.verdict import DISAGREES, NOT_TESTABLE
 from theory.claim import Case, Claim
-from theory.larger_cases import LONGER
+from theory.claims.larger_cases import LONGER
 from theory.loop import sample_sizes
-from theory.median import asymptotic_median
+from theory.replace.median import asymptotic_median
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,14 @@ import textwrap
 from collections import Counter
 from typing import Any
 
-from theory.published import Published, Reading
+from theory.published.statement import Published, Reading
 
 HEADING = ("statement", "at", "stated", "exact", "ratio", "holds")
 
 
 def readings() -> tuple[Reading, ...]:
     """Every statement at every point of its grid."""
-    from theory.published_list import PUBLISHED
+    from theory.published import PUBLISHED
 
     return tuple(reading for statement in PUBLISHED for reading in statement.readings())
 

@@ -56,7 +56,7 @@ class Run:
 
             found = measured(self.loop, count, seed)
             return [trial.judge(found, family) for trial in self.trials]
-        from theory.optimal_weight import settled
+        from theory.recipes.optimal_weight import settled
 
         loop = settled(self.loop, max(self.steps, default=1))
         if self.keep == "passage":

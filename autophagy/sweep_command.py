@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from jaxsim.meeting import Seat
-    from jaxsim.store import Store
-    from jaxsim.sweep import Progress
+    from jaxsim.sweeps.meeting import Seat
+    from jaxsim.sweeps.run import Progress
+    from jaxsim.sweeps.store import Store
 
 
 def sweep(options: argparse.Namespace) -> int:
@@ -41,7 +41,7 @@ def sweep(options: argparse.Namespace) -> int:
     from functools import partial
 
     from autophagy.verbs import resolved
-    from jaxsim.sweep import run
+    from jaxsim.sweeps.run import run
 
     code, draw = 0, line()
     try:
@@ -72,7 +72,7 @@ def status(options: argparse.Namespace) -> int:
 
 def merge(options: argparse.Namespace) -> int:
     """Put stores together."""
-    from jaxsim.store_merge import merge as merge_stores
+    from jaxsim.sweeps.merge import merge as merge_stores
 
     merge_stores(options.stores, options.output, progress("merging"))
     _report(options.output, False, 0)
@@ -83,7 +83,7 @@ def export(options: argparse.Namespace) -> int:
     """Convert what is done."""
     endings = {"csv": (".csv",), "netcdf": (".nc", ".nc4", ".netcdf"), "parquet": (".parquet", ".pq")}
     check_file(options.output, endings[options.to])
-    from jaxsim.store import open_store
+    from jaxsim.sweeps.store import open_store
 
     store = open_store(options.store)
     fills: dict[str, Callable[[Path], None]] = {
@@ -111,7 +111,7 @@ def _check_processes(options: argparse.Namespace) -> None:
 
 def _seat(options: argparse.Namespace) -> Seat:
     """Which of how many processes this is: the only one, unless told otherwise."""
-    from jaxsim.meeting import Seat, meet
+    from jaxsim.sweeps.meeting import Seat, meet
 
     if not options.distributed and options.coordinator is None:
         return Seat(0, 1)
@@ -127,7 +127,7 @@ def _show(draw: Callable[[str, bool], None], state: Progress) -> None:
 
 def _report(place: str, as_json: bool, code: int, processes: int = 1) -> None:
     """How far the store is, as a line and, unless all is done, the points that lack something."""
-    from jaxsim.store import open_store
+    from jaxsim.sweeps.store import open_store
 
     store = open_store(place)
     done = store.done()
@@ -162,8 +162,8 @@ def rows(store: Store, points: int = 64) -> Iterator[pd.DataFrame]:
     """Tidy rows, some points at a time: axes, observable, generation, trailing axes, then the statistics."""
     import pandas as pd
 
-    from jaxsim.gather import passages, point_dataset, statistics, written_sweep
     from jaxsim.summary import STATISTICS
+    from jaxsim.sweeps.gather import passages, point_dataset, statistics, written_sweep
 
     plan = written_sweep(store)
     labels = [(key, axis.labels(key), k) for k, axis in enumerate(plan.axes) for key in axis.keys]
@@ -204,7 +204,7 @@ def _csv(draft: Path, store: Store) -> None:
 
 
 def _netcdf(draft: Path, place: str) -> None:
-    from jaxsim.gather import read
+    from jaxsim.sweeps.gather import read
 
     try:
         read(place).to_netcdf(draft, engine="h5netcdf")

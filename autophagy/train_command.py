@@ -85,7 +85,7 @@ def train(options: argparse.Namespace) -> int:
 
 
 def _write(folder: Path, found: list[Generation], real: dict[str, float]) -> None:
-    from jaxsim.durable import put
+    from jaxsim.sweeps.durable import put
     from models.run_summary import to_csv
 
     put(folder / "metrics.csv", to_csv(found, real).encode())

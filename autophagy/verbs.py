@@ -112,9 +112,9 @@ def sweep(
     Args:
         plan: a sweep file, an inline JSON object, nested mappings, or what `grid` gives.
         store: a folder, or a URL such as s3://bucket/name; None keeps nothing.
-        **options: of `jaxsim.sweep.run`.
+        **options: of `jaxsim.sweeps.run.run`.
     """
-    from jaxsim.sweep import sweep as run_sweep
+    from jaxsim.sweeps.run import sweep as run_sweep
     from theory import sweep_file
 
     if isinstance(plan, Mapping):
@@ -125,8 +125,8 @@ def sweep(
 
 
 def read_sweep(store: str | os.PathLike[str]) -> xr.Dataset:
-    """What is done so far of the sweep in a store; see `jaxsim.gather.read`."""
-    from jaxsim.gather import read
+    """What is done so far of the sweep in a store; see `jaxsim.sweeps.gather.read`."""
+    from jaxsim.sweeps.gather import read
 
     return read(os.fspath(store))
 
@@ -137,7 +137,7 @@ WEIGHTS = 2**10
 
 def resolved(loop: Loop, generations: int = 1) -> Loop:
     """The loop a simulator sees: data sets replaced as in `matched`, an optimal weight by its numbers."""
-    from theory.optimal_weight import settled
+    from theory.recipes.optimal_weight import settled
 
     return settled(matched(loop), max(generations, WEIGHTS))
 

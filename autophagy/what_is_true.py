@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 from theory.claim import Claim
-from theory.published import Published
+from theory.published.statement import Published
 
 INTRODUCTION = """# What is true
 
 Every result that the project states, with its status, its source and where it holds. This page is generated
-from the claims (`theory/claims.py`); `autophagy verify` confronts each of them with Monte Carlo.
+from the claims (`theory/claims/`); `autophagy verify` confronts each of them with Monte Carlo.
 
 Status: **exact**; **recursion** (exact: a finite recursion, chain or quadrature); **asymptotic**; **bound**.
 $t$ counts fits: generation 0 is the source, $N(\\mu_0, \\sigma_0^2)$. $n$ points a fit, divisor $c$ ($n$ for
@@ -50,7 +50,7 @@ CHAPTERS = (
 def page() -> str:
     """The page in Markdown."""
     from theory.claims import CLAIMS
-    from theory.published_list import PUBLISHED as STATEMENTS
+    from theory.published import PUBLISHED as STATEMENTS
 
     parts = [INTRODUCTION]
     for catalogue, heading, letters in CHAPTERS:

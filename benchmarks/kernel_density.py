@@ -10,7 +10,7 @@ from sklearn.neighbors import KernelDensity as Peer
 
 from jaxsim.simulate import simulate
 from theory.estimator import KernelDensity
-from theory.kernel_density_forms import replace_variance
+from theory.kernel_density.forms import replace_variance
 from theory.loop import Gaussian, Loop, Replace
 
 N, WIDTH, GENERATIONS, SEEDS = 100, 0.3, 100, 16_384

@@ -45,8 +45,8 @@ def _child(seeds: int, devices: int | None) -> None:
 
     jax.config.update("jax_num_cpu_devices", devices or cores())
 
-    from jaxsim.gather import read
-    from jaxsim.sweep import run
+    from jaxsim.sweeps.gather import read
+    from jaxsim.sweeps.run import run
     from theory.loop import Gaussian, Loop, Replace
     from theory.sweep_file import grid
 

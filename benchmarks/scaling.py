@@ -91,7 +91,7 @@ def _child(core: str, folder: str) -> None:
 
     jax.config.update("jax_num_cpu_devices", 1)
 
-    from jaxsim.sweep import run
+    from jaxsim.sweeps.run import run
     from theory.loop import Gaussian, Loop, Replace
     from theory.sweep_file import grid
 

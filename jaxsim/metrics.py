@@ -1,7 +1,7 @@
 """How far apart two samples are, and how varied one is: the estimators that generators are judged by.
 
 Every function takes one pair of samples [sample, feature] and is `vmap`ped over replicates. Their expected
-values on Gaussians are in `theory.metrics`; nothing is shared with it but the definitions.
+values on Gaussians are in `theory.metrics.distances`; nothing is shared with it but the definitions.
 """
 
 from __future__ import annotations

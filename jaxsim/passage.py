@@ -114,9 +114,9 @@ def walk_of(
     limit: int,
     precision: Precision | None = None,
 ) -> Any:
-    """What walks replicates of a loop to a passage: a `Walk`, or that of `jaxsim.categorical_passage`."""
+    """What walks replicates of a loop to a passage: a `Walk`, or that of `jaxsim.categorical.passage`."""
     if isinstance(loop.source, Categorical | Poisson):
-        from jaxsim import categorical_passage
+        from jaxsim.categorical import passage as categorical_passage
 
         return categorical_passage.Walk(loop, observable, engine, seed, limit, precision)
     return Walk(loop, observable, engine, seed, limit, precision)

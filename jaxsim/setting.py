@@ -8,7 +8,10 @@ from typing import Any, Literal, NamedTuple
 import jax
 import numpy as np
 
-from jaxsim import blocks, exact, line, literal, recipe_observe, recipe_setting, space
+from jaxsim import blocks
+from jaxsim.recipes import observe as recipe_observe
+from jaxsim.recipes import setting as recipe_setting
+from jaxsim.replace import exact, line, literal, space
 from jaxsim.schedule import Schedule, gaussians, require_gaussian_numbers, schedule
 from theory.discrete_source import Categorical, Markov, Poisson
 from theory.estimator import KernelDensity
@@ -129,15 +132,15 @@ def _engine_of(loop: Loop) -> Callable[..., tuple[Setting, Precision]] | None:
     """What makes a loop ready that is not a plain Gaussian one."""
     match loop.source:
         case Categorical() | Poisson():
-            from jaxsim.categorical import prepared
+            from jaxsim.categorical.setting import prepared
         case Markov():
-            from jaxsim.markov import prepared
+            from jaxsim.text.setting import prepared
         case Linear():
-            from jaxsim.linear import prepared
+            from jaxsim.regression.setting import prepared
         case Gaussian() | Mixture() if isinstance(loop.estimator, KernelDensity):
-            from jaxsim.kernel_density import prepared
+            from jaxsim.kernel_density.setting import prepared
         case Mixture():
-            from jaxsim.mixture import prepared
+            from jaxsim.mixture.setting import prepared
         case _:
             return None
     return prepared

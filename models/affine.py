@@ -1,7 +1,8 @@
 """The diffusion model whose score is that of a normal: fitted by two moments, sampled like a network.
 
 E[x_0 | x] of N(m, S) is affine in x and diagonal in the axes of S, so that a sampler is one map on the
-variance of each axis (`theory.diffusion`). It is what a denoising loss converges to among affine functions.
+variance of each axis (`theory.diffusion.sampler_map`). It is what a denoising loss converges to among affine
+functions.
 """
 
 from __future__ import annotations

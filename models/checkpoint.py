@@ -15,8 +15,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxsim.configuration import described, digest, plain
-from jaxsim.durable import put, remove_leftovers
+from jaxsim.sweeps.configuration import described, digest, plain
+from jaxsim.sweeps.durable import put, remove_leftovers
 from theory.loop import LoopError
 
 RECORD = "run.json"

@@ -1,11 +1,11 @@
-"""Text corpora by name, found in the data folder: `jaxsim.corpus` reads them."""
+"""Text corpora by name, found in the data folder: `jaxsim.text.corpus` reads them."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from jaxsim.corpus import Corpus, corpus
+from jaxsim.text.corpus import Corpus, corpus
 
 __all__ = ["CORPORA", "Corpus", "corpus", "path_of"]
 

@@ -1,8 +1,8 @@
 r"""From generation 1 alone: how a generator samples and how much it has learnt, and what must follow.
 
 In direction j a model was trained on points of variance a_j and made points of variance b_j. With the known
-map g of the sampler (`theory.diffusion`, in the units in which the network is trained: variances over the
-mean variance of the training set) and n training points,
+map g of the sampler (`theory.diffusion.sampler_map`, in the units in which the network is trained: variances
+over the mean variance of the training set) and n training points,
 
     ln lambda_j = ln(b_j / a_j),        ln c_j = ln lambda_j - ln(g(a_j) / a_j) - ln(1 - 1/n),
 
@@ -15,7 +15,7 @@ w_j^2 is the sampling variance (kappa_j - 1) / n, times how much more the replic
 retraining. What a network cannot represent it removes, and what is removed is not there to be removed again;
 generation 1 cannot say how much is left, so the persistence r is uniform on (0, 1). Where c_j is 1 it does
 not matter. The control keeps lambda_j constant. Intervals are quantiles of simulated paths. Own derivation,
-after `theory.diffusion_forecast`.
+after `theory.diffusion.forecast`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ import numpy as np
 from models.generation import Generation
 from models.judging import Judge
 from models.real import Real
-from theory import diffusion, diffusion_schedule
-from theory.diffusion_forecast import Estimate, inverse_effective_size, mean_discrepancy, useful_horizon
+from theory.diffusion import sampler_map as diffusion
+from theory.diffusion import schedule as diffusion_schedule
+from theory.diffusion.forecast import Estimate, inverse_effective_size, mean_discrepancy, useful_horizon
 from theory.generator import AFFINE, COSINE, DDPM, HEUN, LINEAR, Diffusion
 from theory.loop import Loop, LoopError, Replace
 from theory.replacement import sample_sizes

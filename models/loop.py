@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxsim.durable import put
+from jaxsim.sweeps.durable import put
 from models.checkpoint import Checkpoints, flattened, restored
 from models.choosing import candidates, scoring
 from models.features import classifier

@@ -91,7 +91,7 @@ def _row(
 
 def _exact(n: int, last: int) -> Iterator[dict[str, Any]]:
     from theory.predict import predict
-    from theory.wishart import ratio_of_expectations
+    from theory.wishart.statistics import ratio_of_expectations
 
     generations = range(1, last + 1)
     expected = predict(resolve(loop(n)), generations, EXPECTATIONS)

@@ -6,7 +6,8 @@ from jaxtyping import install_import_hook
 jax.config.update("jax_num_cpu_devices", 8)
 jax.devices()  # before a test of the command line asks for another number
 
-ARRAY_MODULES = ["random", "chi_square", "line", "space", "exact", "literal", "summary", "triangular"]
+LINE = ["replace.line", "replace.space", "replace.exact", "replace.literal"]
+ARRAY_MODULES = ["random", "chi_square", *LINE, "summary", "triangular"]
 
 with install_import_hook([f"jaxsim.{name}" for name in ARRAY_MODULES], "beartype.beartype"):
     import jaxsim.setting  # noqa: F401

@@ -2,12 +2,12 @@
 
 from fractions import Fraction
 
-from theory.affine_step import affine_step
 from theory.estimator import Weighted
 from theory.loop import MaximumLikelihood, Unbiased
 from theory.meal import Recipe
 from theory.provenance import rational, second_moments
 from theory.recipe import recipe
+from theory.recipes.affine_step import affine_step
 
 S0 = Fraction(169, 100)
 ML, UNBIASED, WEIGHTED = MaximumLikelihood(), Unbiased(), Weighted()

@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from theory.claim import Case, Experiment
 from theory.loop import Loop, LoopError, MaximumLikelihood, Unbiased
 
@@ -16,7 +14,8 @@ PARTS = ("data", "estimator", "selection")
 def rivals(case: Case) -> Iterator[tuple[str, Case]]:
     """The same question about something that differs by one of the errors people make.
 
-    A rival that cannot be built (a count that must be even, a weight without its estimator) is left out alone.
+    A rival that cannot be built (a count that must be even, a weight without its estimator) is left out
+    alone.
     """
     for name, make in _errors(case):
         try:
@@ -104,4 +103,3 @@ def _whole(value: Any) -> bool:
 
 def _up(value: Any) -> Any:
     return tuple(map(_up, value)) if isinstance(value, tuple) else value + 1
-

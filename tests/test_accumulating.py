@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 from scipy import special
 
-from theory import accumulating
-from theory.accumulate_statements import (
-    accumulated,
-    accumulated_square,
-    accumulated_unbiased,
-    subsampled,
-)
-from theory.accumulated_roots import Factors, factors, logarithm, root
 from theory.loop import Gaussian, Loop, LoopError, MaximumLikelihood, Replace, Sampler, Unbiased
 from theory.policy import Accumulate, AccumulateSubsample, Web
 from theory.predict import predict
 from theory.provenance import second_moments
 from theory.recipe import recipe
+from theory.recipes import accumulate_limits as accumulating
+from theory.recipes.accumulate_roots import Factors, factors, logarithm, root
+from theory.recipes.accumulate_statements import (
+    accumulated,
+    accumulated_square,
+    accumulated_unbiased,
+    subsampled,
+)
 
 UNIT = Gaussian(0.0, 1.0)
 SIZES = [2, 3, 4, 10]

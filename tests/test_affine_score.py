@@ -5,10 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxsim import affine_score
 from jaxsim.agreement import Sample, Theory, agree, replicates_needed
-from jaxsim.replicates import replicates
-from theory import diffusion, diffusion_affine, diffusion_schedule, guidance
+from jaxsim.experiments import affine_score
+from jaxsim.experiments.replicates import replicates
+from theory.diffusion import affine as diffusion_affine
+from theory.diffusion import guidance
+from theory.diffusion import sampler_map as diffusion
+from theory.diffusion import schedule as diffusion_schedule
 
 PROMISED = 1e-5
 """What is promised of the sampler with the exact score, relative to the variance."""

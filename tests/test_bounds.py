@@ -8,11 +8,11 @@ from scipy import special
 
 from theory import law
 from theory.bounds import BOUNDS, alpha, exact, moment_bound
-from theory.diffusion_limit import limiting_log_variance, limiting_moment
-from theory.law_claims import GAUSSIAN_LAW
+from theory.claims.law import GAUSSIAN_LAW
 from theory.loop import Gaussian, Loop, MaximumLikelihood, Replace, Sampler, Unbiased
 from theory.observable import LINE, PASSAGES
-from theory.walk import NoLawError
+from theory.replace.brownian_limit import limiting_log_variance, limiting_moment
+from theory.replace.walk import NoLawError
 
 ROUNDING = 1e-12
 

@@ -7,10 +7,10 @@ import mpmath
 import numpy as np
 import pytest
 
-from theory import categorical_laws as laws
-from theory import wright_fisher as chain
-from theory import wright_fisher_exponent as exponent
-from theory import wright_fisher_passage as passage
+from theory.categorical import chain_passage as passage
+from theory.categorical import extinction_exponent as exponent
+from theory.categorical import laws
+from theory.categorical import wright_fisher as chain
 
 SOURCE = (0.5, 0.3, 0.2)
 N, LAST = 5, 4

@@ -17,7 +17,7 @@ from scipy.optimize import brentq
 
 from jaxsim import multinomial
 from jaxsim.agreement import Sample, Theory, agree, replicates_for
-from jaxsim.categorical_model import bias_of, numbers_of, sampled, selected
+from jaxsim.categorical.model import bias_of, numbers_of, sampled, selected
 from jaxsim.passage import first_passage
 from jaxsim.simulate import simulate
 from jaxsim.summary import STATISTICS

@@ -11,19 +11,16 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from theory import categorical_mixing as mixing
-from theory import categorical_pair as pair
-from theory import categorical_sharpening as sharpening
-from theory import categorical_urn as urn
-from theory import metrics_vendi, zipf
-from theory import wright_fisher as chain
-from theory.categorical import statistics
-from theory.categorical_derivation import N, P, T, derivation, heterozygosity
+from theory.categorical import mixing, pair, sharpening, urn, zipf
+from theory.categorical import wright_fisher as chain
+from theory.categorical.derivation import N, P, T, derivation, heterozygosity
+from theory.categorical.extinction_exponent import immigration_exponents, immigration_limit
+from theory.categorical.reading import statistics
 from theory.discrete_source import Categorical
 from theory.estimator import Smoothed
 from theory.loop import Loop
+from theory.metrics import vendi as metrics_vendi
 from theory.policy import Fixed, Fresh, Replace
-from theory.wright_fisher_exponent import immigration_exponents, immigration_limit
 
 SHARES = (0.5, 0.3, 0.2)
 SOURCE = Categorical(SHARES)

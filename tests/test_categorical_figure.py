@@ -9,8 +9,8 @@ from jaxsim.law_agreement import agree_on_probability
 from jaxsim.verdict import DISAGREES
 from paper_figs import DATA, rare_classes
 from paper_figs.rows import read
-from theory import wright_fisher as chain
-from theory.wright_fisher_exponent import extinction_bound
+from theory.categorical import wright_fisher as chain
+from theory.categorical.extinction_exponent import extinction_bound
 
 WRITTEN = 1e-8  # relative: the files hold nine significant digits
 

@@ -8,9 +8,9 @@ import enumerated_categories as enumerated
 import numpy as np
 import pytest
 
-from theory import categorical_laws as laws
-from theory.categorical_course import course
-from theory.categorical_dispersion import central_moments
+from theory.categorical import laws
+from theory.categorical.course import course
+from theory.categorical.dispersion import central_moments
 from theory.discrete_source import Categorical
 from theory.estimator import MaximumLikelihood, Smoothed
 from theory.loop import Loop

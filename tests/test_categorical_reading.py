@@ -10,9 +10,9 @@ import mpmath
 import numpy as np
 import pytest
 
-from theory import poisson
-from theory.categorical import passage, second_moment_means, statistics
-from theory.categorical_urn import retained
+from theory.categorical import poisson
+from theory.categorical.reading import passage, second_moment_means, statistics
+from theory.categorical.urn import retained
 from theory.discrete_source import Categorical, Poisson
 from theory.estimator import Smoothed
 from theory.loop import Loop, Sampler
@@ -310,7 +310,7 @@ def test_poisson_passages_against_long_sums():
 
 def test_large_samples_are_asymptotic_and_meet_the_chain(monkeypatch):
     """At a size that both can do, the exponent's answers are off by the order they state."""
-    from theory import wright_fisher as chain
+    from theory.categorical import wright_fisher as chain
 
     shares = (0.6, 0.3, 0.09, 0.01)
     n, times = 2000, (1, 5, 20, 100)

@@ -13,15 +13,15 @@ from autophagy.asymptotics import has_order
 from autophagy.formula import Formulas
 from autophagy.shared_runs import judged, plan
 from autophagy.verification import QUICK_WORK
-from theory import categorical_chain_claims as chains
-from theory import categorical_pool_claims as pools
-from theory import gaussian_threshold_claims as thresholds
-from theory import mixed_statements as stated
-from theory import sample_limit_claims as limits
-from theory import wright_fisher as chain
-from theory.categorical_cases import mean_of
-from theory.kernel_density_forms import accumulate_kernels
-from theory.known_variance import beating_first
+from theory.categorical import wright_fisher as chain
+from theory.claims import categorical_chain as chains
+from theory.claims import categorical_pool as pools
+from theory.claims import gaussian_threshold as thresholds
+from theory.claims import sample_limit as limits
+from theory.claims.categorical_cases import mean_of
+from theory.kernel_density.forms import accumulate_kernels
+from theory.recipes import mixed_statements as stated
+from theory.replace.known_variance import beating_first
 
 ALL = (
     *thresholds.GAUSSIAN_THRESHOLDS,

@@ -17,7 +17,6 @@ from jaxsim.agreement import Sample, Theory, agree, alarm_threshold, replicates_
 from jaxsim.tail import replicates_for_normal_tail
 from theory.estimator import Weighted
 from theory.loop import Replace, Unbiased
-from theory.optimal_weight import weights_in_time
 from theory.policy import (
     Accumulate,
     AccumulateSubsample,
@@ -31,6 +30,7 @@ from theory.policy import (
 )
 from theory.provenance import Provenance, rational, second_moments
 from theory.recipe import recipe
+from theory.recipes.optimal_weight import weights_in_time
 
 VARIANCE = Fraction(7, 4)
 

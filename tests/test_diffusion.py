@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from theory import diffusion
-from theory.diffusion_schedule import Schedule, cosine, edm, linear, nichol, of_abar, of_sigma
+from theory.diffusion import sampler_map as diffusion
+from theory.diffusion.schedule import Schedule, cosine, edm, linear, nichol, of_abar, of_sigma
 
 ROUNDING = 1e3 * np.finfo(float).eps
 """A product of fewer than 100 factors, each of a few operations."""

@@ -7,11 +7,10 @@ from scipy import integrate
 from scipy.special import polygamma, psi, roots_genlaguerre
 from scipy.stats import chi2, norm
 
-from theory import diffusion_early_stop as early
-from theory import diffusion_score_error as error
-from theory.diffusion import ddim
-from theory.diffusion_affine import Normal
-from theory.diffusion_forecast import (
+from theory.diffusion import early_stop as early
+from theory.diffusion import score_error as error
+from theory.diffusion.affine import Normal
+from theory.diffusion.forecast import (
     Estimate,
     constant_forecast,
     expected_discrepancy,
@@ -24,8 +23,8 @@ from theory.diffusion_forecast import (
     shaped_forecast,
     useful_horizon,
 )
-from theory.diffusion_leak import derivatives, leak, one_generation, own_axis
-from theory.diffusion_loop import (
+from theory.diffusion.leak import derivatives, leak, one_generation, own_axis
+from theory.diffusion.loop import (
     curvature,
     exponent,
     half_life,
@@ -34,10 +33,11 @@ from theory.diffusion_loop import (
     mean_error_squared,
     skeleton,
 )
-from theory.diffusion_schedule import cosine, linear
+from theory.diffusion.sampler_map import ddim
+from theory.diffusion.schedule import cosine, linear
 
 QUADRATURE = 1e-9
-"""The probability that a grid may lose (`theory.diffusion_loop.MASS_ERROR`)."""
+"""The probability that a grid may lose (`theory.diffusion.loop.MASS_ERROR`)."""
 
 
 def to(s):

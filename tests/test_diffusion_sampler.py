@@ -7,8 +7,10 @@ import pytest
 
 from models.diffusion import affine, guided, loss, preconditioned, step, transitions
 from models.schedule import draw_level, levels
-from theory import diffusion, diffusion_schedule, guidance
-from theory.diffusion_affine import Normal
+from theory.diffusion import guidance
+from theory.diffusion import sampler_map as diffusion
+from theory.diffusion import schedule as diffusion_schedule
+from theory.diffusion.affine import Normal
 from theory.generator import Diffusion, Training, check_training
 from theory.loop import LoopError
 

@@ -12,8 +12,8 @@ import time
 import pytest
 
 from autophagy.__main__ import main
-from jaxsim.meeting import Seat, meet
-from jaxsim.store import exists, open_store
+from jaxsim.sweeps.meeting import Seat, meet
+from jaxsim.sweeps.store import exists, open_store
 from theory.loop import Gaussian, Loop, LoopError, Replace
 from theory.sweep_file import grid
 from theory.sweep_file import to_mapping as sweep_mapping
@@ -24,7 +24,9 @@ STARTED: list[subprocess.Popen] = []
 CHILD = """
 import sys, time
 from autophagy.__main__ import main
-from jaxsim import store, sweep, unit_size
+from jaxsim.sweeps import store
+from jaxsim.sweeps import run as sweep
+from jaxsim.sweeps import unit_size
 unit_size.UNIT_WORK = 1  # units as small as they get
 pause = float(sys.argv.pop(1))
 if pause:
@@ -174,7 +176,7 @@ def test_a_killed_process_loses_its_unfinished_units_only(killed, tmp_path, file
 
 def test_slurm_is_detected_and_one_accelerator_is_each_process_s():
     job = free_job()
-    ask = "from jaxsim.meeting import meet; print(*meet(patience=60))"
+    ask = "from jaxsim.sweeps.meeting import meet; print(*meet(patience=60))"
     children = [
         launch(
             [sys.executable, "-c", ask],

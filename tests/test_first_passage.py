@@ -8,8 +8,8 @@ import second_derivations as second
 from scipy import special, stats
 
 from theory import law
-from theory.first_passage import asymptotic_mean, first_passage, mean_half_life
 from theory.loop import Gaussian, Loop, LoopError, MaximumLikelihood, Replace, Sampler, Unbiased
+from theory.replace.first_passage import asymptotic_mean, first_passage, mean_half_life
 
 SOURCE = Gaussian(0.0, 1.3)
 ESTIMATORS = {"mle": MaximumLikelihood(), "unbiased": Unbiased()}

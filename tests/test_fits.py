@@ -5,17 +5,19 @@ from itertools import pairwise
 import pytest
 import sympy as sp
 
-from theory import bounds, diffusion_limit, gaussian, law, schedules
+from theory import bounds, gaussian, law
 from theory.estimator import KernelDensity
-from theory.first_passage import mean_half_life
-from theory.fits import Fit, fit, runs
-from theory.limits import limits, threshold
 from theory.loop import Gaussian, Loop, MaximumLikelihood, Replace, Sampler, UnavailableError, Unbiased
-from theory.median import asymptotic_median
-from theory.perpetuity import limit_tail
 from theory.policy import Accumulate, Fixed, Fresh, Peers, Web, Window
+from theory.replace import brownian_limit as diffusion_limit
+from theory.replace import schedules
+from theory.replace.first_passage import mean_half_life
+from theory.replace.fits import Fit, fit, runs
+from theory.replace.limits import limits, threshold
+from theory.replace.median import asymptotic_median
+from theory.replace.perpetuity import limit_tail
 from theory.selection import TopFraction
-from theory.wishart import ratio_of_expectations
+from theory.wishart.statistics import ratio_of_expectations
 
 LINE, PLANE = Gaussian(0.0, 1.0), Gaussian([0.0, 0.0], 1.0)
 POLICIES = (Accumulate(10), Window(10, 2), Fresh(5, 5), Fixed(5, 5), Web(5, 1, 2), Peers(2, 3))

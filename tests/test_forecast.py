@@ -5,7 +5,8 @@ import pytest
 
 from models.forecast import LEVEL, forecast, sampler_map, told
 from models.loop import Run
-from theory import diffusion, diffusion_schedule
+from theory.diffusion import sampler_map as diffusion
+from theory.diffusion import schedule as diffusion_schedule
 from theory.generator import Diffusion
 from theory.loop import Gaussian, Loop, LoopError, Replace
 from theory.policy import Accumulate

@@ -2,10 +2,10 @@
 
 import pytest
 
-from theory.recursion import Kind, solved
-from theory.wishart_inverse import pairing
-from theory.wishart_spectrum import spectrum
-from theory.wishart_words import closed, expectation, one_step
+from theory.replace.recursion import Kind, solved
+from theory.wishart.inverse import pairing
+from theory.wishart.spectrum import spectrum
+from theory.wishart.words import closed, expectation, one_step
 
 
 def mappings():

@@ -4,13 +4,14 @@ import mpmath
 import pytest
 import sympy as sp
 
-from theory import gaussian, sampling
+from theory import gaussian
 from theory.gaussian import FORMULAS, Setting, expectation, setting
-from theory.line import FORMS
 from theory.loop import Gaussian, Loop, LoopError, MaximumLikelihood, Replace, Sampler, Unbiased
 from theory.moments import moment
-from theory.recursion import LAMBDA, MU4, SD, Kind, N, T, V
-from theory.truncation import truncated_moments
+from theory.replace import biased as sampling
+from theory.replace.recursion import LAMBDA, MU4, SD, Kind, N, T, V
+from theory.replace.statistics import FORMS
+from theory.replace.truncation import truncated_moments
 
 ESTIMATORS = (MaximumLikelihood(), Unbiased())
 K = sp.Symbol("k", positive=True)  # n - 3: every factor of n - 1, n - 2, n - 3 is then positive

@@ -14,8 +14,9 @@ from models.generator import generator
 from models.loop import BlowUpError, Run
 from models.points import pool
 from models.real import real
-from theory import diffusion, diffusion_schedule
-from theory.diffusion_loop import laws
+from theory.diffusion import sampler_map as diffusion
+from theory.diffusion import schedule as diffusion_schedule
+from theory.diffusion.loop import laws
 from theory.generator import Diffusion, Training
 from theory.loop import Gaussian, Images, Loop, LoopError, Replace, Sampler
 from theory.loop_file import from_mapping, to_toml

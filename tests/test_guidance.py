@@ -7,11 +7,11 @@ import pytest
 from scipy import integrate
 from scipy.special import polygamma, psi, roots_genlaguerre
 
-from theory import guidance
-from theory.diffusion_affine import Normal, denoiser, guided, sampled
-from theory.diffusion_schedule import cosine, edm, linear
-from theory.guidance_loop import by_flow, by_steps, finite, infinite
-from theory.guidance_mixture import flow_moments
+from theory.diffusion import guidance
+from theory.diffusion.affine import Normal, denoiser, guided, sampled
+from theory.diffusion.guidance_loop import by_flow, by_steps, finite, infinite
+from theory.diffusion.guidance_mixture import flow_moments
+from theory.diffusion.schedule import cosine, edm, linear
 
 PAIRS = ((0.5, 2.0), (2.0, 0.5), (1.0, 2.0), (0.7, 0.7), (1.0, 1.0 + 1e-7))
 AMOUNTS = (-0.5, -0.3, 0.0, 0.5, 2.0, 6.0)

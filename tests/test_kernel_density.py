@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy import integrate, special, stats
 
-from theory import kernel_density
-from theory import kernel_density_forms as forms
 from theory.estimator import KernelDensity
-from theory.kernel_density_error import expected_density, least_cross_entropy, overlap
+from theory.kernel_density import forms
+from theory.kernel_density import reading as kernel_density
+from theory.kernel_density.error import expected_density, least_cross_entropy, overlap
 from theory.loop import Gaussian, Loop, Replace
 from theory.policy import Accumulate, Fixed, Fresh, Window
 from theory.predict import predict

@@ -8,13 +8,13 @@ from scipy import integrate, stats
 from sklearn.neighbors import KernelDensity as Peer
 
 from jaxsim.agreement import Sample, Theory, agree, replicates_needed
-from jaxsim.kernel_density import as_mixture
-from jaxsim.kernel_density_error import cross_entropy, integrated, nodes_for
-from jaxsim.kernel_density_step import moments
-from jaxsim.mixture_model import frame, in_units
+from jaxsim.kernel_density.error import cross_entropy, integrated, nodes_for
+from jaxsim.kernel_density.setting import as_mixture
+from jaxsim.kernel_density.step import moments
+from jaxsim.mixture.model import frame, in_units
 from jaxsim.simulate import simulate
-from theory import kernel_density
 from theory.estimator import KernelDensity
+from theory.kernel_density import reading as kernel_density
 from theory.loop import Gaussian, Loop, LoopError, Replace
 from theory.policy import Accumulate, Fixed, Fresh, Web, Window
 from theory.sampler import Sampler

@@ -11,8 +11,8 @@ from variance_law_twice import cdf_by_convolution, cdf_by_meijer
 from theory import law
 from theory.law import limit_tail
 from theory.loop import Gaussian, Loop, LoopError, MaximumLikelihood, Replace, Sampler, Unbiased
-from theory.median import asymptotic_median
-from theory.walk import NoLawError, walk
+from theory.replace.median import asymptotic_median
+from theory.replace.walk import NoLawError, walk
 
 SOURCE = Gaussian(0.0, 1.0)
 ESTIMATORS = (MaximumLikelihood(), Unbiased())

@@ -84,11 +84,11 @@ def test_a_wrong_arrow_is_seen():
     "name",
     [
         "theory",
-        "theory.loop_provenance",
-        "theory.loop_provenance.provenance",
-        "theory.fits.fit",
+        "theory.provenance.of_loop",
+        "theory.provenance.of_loop.provenance",
+        "theory.replace.fits.fit",
         "theory.sweeping",
-        "theory.optimal_weight.settled",
+        "theory.recipes.optimal_weight.settled",
         "theory.selection_law",
     ],
 )

@@ -12,9 +12,8 @@ from autophagy.confrontation import RESOLUTION, known_mean
 from autophagy.inequality import OfInequality
 from autophagy.shared_runs import plan
 from jaxsim.summary import STATISTICS
-from theory import selection_limits
-from theory.claims import CLAIMS
-from theory.larger_cases import larger
+from theory.claims import CLAIMS, selection_limits
+from theory.claims.larger_cases import larger
 
 FAMILY = 10_000
 LIMITS = [claim for claim in CLAIMS if claim.check == "limit"]

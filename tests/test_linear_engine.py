@@ -15,7 +15,7 @@ from jaxsim.verdict import alarm_threshold, replicates_needed
 from theory.linear import LeastSquares, Linear, Ridge
 from theory.loop import Loop, LoopError, Replace
 from theory.policy import Accumulate, Fresh
-from theory.regression import noise_variance, risk
+from theory.regression.risk import noise_variance, risk
 
 RESOLUTION = 0.1
 LOOPS = {name: case[:2] for name, case in WORLDS.items() if "scale" not in case[2]}

@@ -14,17 +14,18 @@ import pytest
 from enumerated_text import retrained, runs, texts
 from scipy import stats
 
-from jaxsim import markov, text_statistics
 from jaxsim.agreement import Sample, Theory, agree
-from jaxsim.corpus import corpus
 from jaxsim.random import draw_key, generation_key
 from jaxsim.simulate import simulate
+from jaxsim.text import setting as markov
+from jaxsim.text import statistics as text_statistics
+from jaxsim.text.corpus import corpus
 from models.corpus import path_of
-from theory import text_paths as paths
 from theory.discrete_source import Markov
 from theory.estimator import MaximumLikelihood, Smoothed
 from theory.loop import Loop, LoopError, Replace, Sampler
 from theory.policy import Accumulate
+from theory.text import paths
 
 RATE = 1e-6
 MATRIX = ((0.9, 0.1), (0.3, 0.7))

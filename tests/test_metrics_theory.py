@@ -11,8 +11,10 @@ from scipy import integrate
 from scipy.special import ndtr
 from scipy.stats import beta, chi2, norm
 
-from theory import metrics, metrics_neighbours, metrics_vendi
 from theory.loop import Gaussian, Loop, Replace
+from theory.metrics import distances as metrics
+from theory.metrics import neighbours as metrics_neighbours
+from theory.metrics import vendi as metrics_vendi
 from theory.predict import central_moments
 
 GENERATIONS = (1, 2, 7)

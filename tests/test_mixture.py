@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from theory import mixture
 from theory.estimator import MaximumLikelihood, Unbiased
 from theory.loop import Loop, Replace
-from theory.mixture_counts import LARGEST_CHAIN, one_step
-from theory.mixture_parts import Parts, parts
-from theory.mixture_selection import kept, nearest_of_pool
-from theory.mixture_total import floored, share_moments, split_stationary
+from theory.mixture import reading as mixture
+from theory.mixture.counts import LARGEST_CHAIN, one_step
+from theory.mixture.parts import Parts, parts
+from theory.mixture.selection import kept, nearest_of_pool
+from theory.mixture.total_variance import floored, share_moments, split_stationary
 from theory.policy import Accumulate, Fixed, Fresh, Window
 from theory.predict import predict
 from theory.sampler import Sampler

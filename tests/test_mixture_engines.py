@@ -9,13 +9,13 @@ import pytest
 from sklearn.mixture import GaussianMixture
 
 from jaxsim.agreement import Sample, Theory, agree, replicates_for
-from jaxsim.expectation_maximisation import Piece, fit
-from jaxsim.mixture_labels import Tally, fitted, merged
-from jaxsim.mixture_model import Model, whole
+from jaxsim.mixture.expectation_maximisation import Piece, fit
+from jaxsim.mixture.labels import Tally, fitted, merged
+from jaxsim.mixture.model import Model, whole
 from jaxsim.simulate import simulate
-from theory import mixture
 from theory.estimator import MaximumLikelihood, Unbiased
 from theory.loop import Loop, LoopError, Replace
+from theory.mixture import reading as mixture
 from theory.policy import Accumulate, Fixed, Fresh, Memory, Web, Window
 from theory.sampler import Sampler
 from theory.source import Mixture

@@ -6,13 +6,13 @@ from fractions import Fraction
 import pytest
 import sympy as sp
 
-from theory.closure import applied, closed, composed, one_step, rows
-from theory.fit_law import GaussianStep
 from theory.loop import Gaussian, Loop, LoopError, Replace, Sampler, Unbiased
 from theory.moments import derive, moment, polynomials
-from theory.recursion import SD, Kind, N, T, solved, step
-from theory.solution import solve
-from theory.truncation import SymmetricStep, truncated_moments
+from theory.replace.closure import applied, closed, composed, one_step, rows
+from theory.replace.fit_law import GaussianStep
+from theory.replace.recursion import SD, Kind, N, T, solved, step
+from theory.replace.solution import solve
+from theory.replace.truncation import SymmetricStep, truncated_moments
 
 KINDS = [
     Kind(likelihood, biased, truncated=False, late=late)

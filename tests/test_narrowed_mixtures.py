@@ -6,10 +6,10 @@ from fractions import Fraction
 import pytest
 import sympy as sp
 
-from theory import mixed_statements as mixed
 from theory.loop import Gaussian, Loop, MaximumLikelihood, Sampler
 from theory.policy import Fresh
 from theory.predict import central_moments
+from theory.recipes import mixed_statements as mixed
 
 MANY = 4
 """By how much a size grows when the order of an error is measured."""

@@ -6,12 +6,12 @@ import pytest
 import sympy as sp
 from exact_fits import ML, S0, UNBIASED, WEIGHTED, fits, stationary
 
-from theory.affine_step import affine_step
 from theory.loop import Gaussian, Loop, LoopError, Replace, Sampler, UnavailableError
-from theory.loop_provenance import provenance
-from theory.optimal_weight import settled, stationary_weight, weights_in_time
 from theory.policy import Fresh, Heal
+from theory.provenance.of_loop import provenance
 from theory.recipe import recipe
+from theory.recipes.affine_step import affine_step
+from theory.recipes.optimal_weight import settled, stationary_weight, weights_in_time
 
 W = sp.Symbol("w", positive=True)
 MIXES = [(5, 5), (3, 7), (9, 2), (2, 40), (30, 2)]

@@ -9,14 +9,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-import theory.categorical as reading
-import theory.categorical_passage as passages
-import theory.poisson as poisson
+import theory.categorical.passage as passages
+import theory.categorical.poisson as poisson
+import theory.categorical.reading as reading
 from autophagy.shared_runs import judged, plan
 from autophagy.verification import QUICK_WORK
-from theory import wright_fisher as chain
-from theory.categorical_claims import CATEGORICAL
-from theory.wright_fisher_passage import collapse_time
+from theory.categorical import wright_fisher as chain
+from theory.categorical.chain_passage import collapse_time
+from theory.claims.categorical import CATEGORICAL
 
 pytestmark = pytest.mark.slow
 

@@ -5,20 +5,18 @@ import pytest
 
 from autophagy.shared_runs import plan
 from jaxsim.experiments import measured
-from theory import (
-    diffusion,
-    diffusion_early_stop,
-    diffusion_expected,
-    diffusion_leak,
-    guidance,
-    metrics,
-    metrics_neighbours,
-    metrics_vendi,
-)
-from theory.diffusion_claims import DIFFUSION_CLAIMS
-from theory.diffusion_forecast import constant_forecast
-from theory.guidance import Guided
-from theory.metrics_claims import METRIC_CLAIMS
+from theory.claims.diffusion import DIFFUSION_CLAIMS
+from theory.claims.metrics import METRIC_CLAIMS
+from theory.diffusion import early_stop as diffusion_early_stop
+from theory.diffusion import expected as diffusion_expected
+from theory.diffusion import guidance
+from theory.diffusion import leak as diffusion_leak
+from theory.diffusion import sampler_map as diffusion
+from theory.diffusion.forecast import constant_forecast
+from theory.diffusion.guidance import Guided
+from theory.metrics import distances as metrics
+from theory.metrics import neighbours as metrics_neighbours
+from theory.metrics import vendi as metrics_vendi
 
 FAMILY = 100
 """More comparisons than any one of these claims makes: the rates hold with room."""

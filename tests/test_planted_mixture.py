@@ -8,12 +8,15 @@ import pytest
 from autophagy.confrontation import OfMoments
 from autophagy.shared_runs import Run, plan
 from jaxsim.agreement import Theory
-from theory import kernel_density_moments, mixture, mixture_counts, mixture_total
 from theory.claim import Claim
-from theory.kernel_density_claims import FEW, KERNELS, MODES, THUMB
-from theory.kernel_density_claims import REPLACE as POINTS
-from theory.kernel_density_error import mean_squared_error
-from theory.mixture_claims import HARD, KEEPING, MIXTURES, SHRUNK, SPLIT
+from theory.claims.kernel_density import FEW, KERNELS, MODES, THUMB
+from theory.claims.kernel_density import REPLACE as POINTS
+from theory.claims.mixture import HARD, KEEPING, MIXTURES, SHRUNK, SPLIT
+from theory.kernel_density import moments as kernel_density_moments
+from theory.kernel_density.error import mean_squared_error
+from theory.mixture import counts as mixture_counts
+from theory.mixture import reading as mixture
+from theory.mixture import total_variance as mixture_total
 
 FAMILY = 2000
 WORK = 10**6
@@ -171,7 +174,7 @@ KERNEL_ERRORS = {
 
 
 def _two_modes():
-    from theory.kernel_density import components
+    from theory.kernel_density.reading import components
 
     return components(MODES.source), components(MODES.source)
 
@@ -186,7 +189,7 @@ def test_a_wrong_law_of_kernels(error):
 
 
 def test_a_kernel_that_does_not_widen(monkeypatch):
-    from theory import kernel_density
+    from theory.kernel_density import reading as kernel_density
 
     claim, case = case_of(KERNELS, "K1a", "variance", POINTS)
     monkeypatch.setattr(kernel_density_moments.KernelProvenance, "_widening", lambda *_: 0.0)

@@ -11,14 +11,14 @@ import pytest
 
 from autophagy.shared_runs import judged, plan
 from autophagy.verification import WORK
-from theory import policy_loops as loops
-from theory.accumulate_claims import ACCUMULATED
-from theory.ecosystem_claims import ECOSYSTEM
+from theory.claims import policy_loops as loops
+from theory.claims.accumulate import ACCUMULATED
+from theory.claims.ecosystem import ECOSYSTEM
+from theory.claims.mixed import MIXED
 from theory.loop import MaximumLikelihood, Replace, Sampler
-from theory.mixed_claims import MIXED
-from theory.optimal_weight import settled
 from theory.policy import Fresh, Memory, Web
 from theory.predict import central_moments
+from theory.recipes.optimal_weight import settled
 from theory.selection import Correction, Detector
 
 

@@ -13,10 +13,11 @@ from jaxsim.agreement import Sample, Theory, agree, replicates_needed
 from jaxsim.experiments import measured
 from jaxsim.simulate import simulate
 from jaxsim.summary import STATISTICS
-from theory import text_claims, text_paths
 from theory.claim import Experiment
+from theory.claims import text as text_claims
+from theory.claims.text import TEXT
 from theory.predict import central_moments
-from theory.text_claims import TEXT
+from theory.text import paths as text_paths
 
 MOST = 400_000
 

@@ -6,22 +6,22 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from theory import accumulate_statements as grown
-from theory import mixed_statements as mixed
-from theory import policy_loops as loops
-from theory.accumulate_claims import ACCUMULATED
-from theory.affine_step import affine_step
 from theory.claim import Experiment
-from theory.ecosystem_claims import ECOSYSTEM
+from theory.claims import policy_loops as loops
+from theory.claims.accumulate import ACCUMULATED
+from theory.claims.ecosystem import ECOSYSTEM
+from theory.claims.mixed import MIXED
 from theory.loop import Gaussian, Loop, MaximumLikelihood, Sampler, Unbiased
-from theory.loop_provenance import provenance, recipe_of, settings_of
-from theory.mixed_claims import MIXED
-from theory.optimal_weight import settled
-from theory.policies import at_rest
 from theory.policy import Fresh, Memory, Peers, Web, Window
 from theory.predict import central_moments, predict
 from theory.provenance import rational, second_moments
+from theory.provenance.of_loop import provenance, recipe_of, settings_of
 from theory.recipe import recipe
+from theory.recipes import accumulate_statements as grown
+from theory.recipes import mixed_statements as mixed
+from theory.recipes.affine_step import affine_step
+from theory.recipes.optimal_weight import settled
+from theory.recipes.reading import at_rest
 
 CLAIMS = MIXED + ACCUMULATED + ECOSYSTEM
 

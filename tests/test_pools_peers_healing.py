@@ -11,7 +11,6 @@ import pytest
 import sympy as sp
 from exact_fits import ML, S0, UNBIASED, fits, stationary
 
-from theory.affine_step import affine_step
 from theory.loop import Replace
 from theory.meal import Meal, Mixed, Recipe
 from theory.policy import (
@@ -26,6 +25,7 @@ from theory.policy import (
 )
 from theory.provenance import Provenance, rational, second_moments
 from theory.recipe import recipe
+from theory.recipes.affine_step import affine_step
 
 # Pools that grow
 

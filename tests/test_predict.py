@@ -13,17 +13,17 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from theory import line
 from theory.claims import CLAIMS
+from theory.claims.gaussian import GAUSSIAN_LINE
 from theory.gaussian import expectation
-from theory.gaussian_claims import GAUSSIAN_LINE
-from theory.limits import limits
-from theory.line import statistics
 from theory.loop import Gaussian, Images, Loop, LoopError, MaximumLikelihood, Replace, Sampler, Unbiased
 from theory.observable import LINE, SPACE
-from theory.precision import context, gaussian_step, truncated_step
 from theory.predict import central_moments, predict
-from theory.truncation import truncated_moments
+from theory.replace import statistics as line
+from theory.replace.limits import limits
+from theory.replace.precision import context, gaussian_step, truncated_step
+from theory.replace.statistics import statistics
+from theory.replace.truncation import truncated_moments
 
 MLE, UNB = MaximumLikelihood(), Unbiased()
 EPSILON = np.finfo(float).eps

@@ -6,11 +6,8 @@ import pytest
 from exact_fits import ML, S0, UNBIASED, WEIGHTED, fits, stationary
 from scipy.stats import norm
 
-from theory.affine_step import affine_step
 from theory.loop import Gaussian, Loop, LoopError, Replace, Sampler, UnavailableError
-from theory.loop_provenance import provenance, recipe_of, settings_of
 from theory.meal import Meal, Real, Recipe, Stored
-from theory.optimal_weight import weights_in_time
 from theory.policy import (
     Accumulate,
     AccumulateSubsample,
@@ -23,7 +20,10 @@ from theory.policy import (
     Window,
 )
 from theory.provenance import Provenance, rational, second_moments
+from theory.provenance.of_loop import provenance, recipe_of, settings_of
 from theory.recipe import recipe
+from theory.recipes.affine_step import affine_step
+from theory.recipes.optimal_weight import weights_in_time
 
 
 def at(policy, generation, **settings):

@@ -10,8 +10,8 @@ from scipy import optimize, special
 
 from autophagy import bounds_table
 from jaxsim.agreement import Sample, Theory, agree
-from theory.published import Published
-from theory.published_list import PUBLISHED
+from theory.published import PUBLISHED
+from theory.published.statement import Published
 
 BY_NAME = {statement.name: statement for statement in PUBLISHED}
 

@@ -10,7 +10,6 @@ import sympy as sp
 
 from theory.loop import LoopError, Replace
 from theory.meal import Meal, Mixed, Moments, Pool, Real, RealSet, Sample, Stored, shifted
-from theory.optimal_weight import weights_in_time
 from theory.policy import (
     Accumulate,
     AccumulateSubsample,
@@ -24,6 +23,7 @@ from theory.policy import (
     WrittenRecipe,
 )
 from theory.recipe import recipe
+from theory.recipes.optimal_weight import weights_in_time
 
 POLICIES = [
     Replace(5),

@@ -8,18 +8,26 @@ from math import prod
 import numpy as np
 import pytest
 
-from theory import policy_loops as loops
-from theory.accumulate_statements import accumulated_square
+from theory.claims import policy_loops as loops
 from theory.estimator import Weighted
-from theory.fit_moments import about_mean, about_zero, of_normal, of_points, places, rescaled, together
-from theory.line import statistics
 from theory.loop import Gaussian, Loop, MaximumLikelihood, Replace, Sampler, Unbiased
-from theory.policies import statistics as reading
 from theory.policy import Accumulate, Fixed, Fresh, Heal, Memory, Peers, Web, Window, WrittenRecipe
 from theory.predict import central_moments, predict
 from theory.provenance import Provenance, rational
 from theory.recipe import recipe
-from theory.recipe_closure import Closure, NotClosedError
+from theory.recipes.accumulate_statements import accumulated_square
+from theory.recipes.closure import Closure, NotClosedError
+from theory.recipes.fit_moments import (
+    about_mean,
+    about_zero,
+    of_normal,
+    of_points,
+    places,
+    rescaled,
+    together,
+)
+from theory.recipes.reading import statistics as reading
+from theory.replace.statistics import statistics
 
 ML, UNBIASED, WEIGHTED = MaximumLikelihood(), Unbiased(), Weighted()
 
@@ -100,7 +108,7 @@ def test_tables_compose():
 @pytest.mark.parametrize("estimator", [ML, UNBIASED])
 @pytest.mark.parametrize("sampler", [Sampler(), Sampler(bias=0.8), Sampler(truncate=1.2)])
 def test_the_replace_loop_is_a_recipe_too(estimator, sampler):
-    """All central moments against `theory.line`."""
+    """All central moments against `theory.replace.statistics`."""
     loop = Loop(Gaussian(1.0, 3.0), Replace(6), estimator, sampler, start=Gaussian(1.5, 2.0))
     names = ["mean_error", "mean_error_squared", "variance", "variance_squared", "mean_variance_product"]
     known = statistics(loop, names, [1, 2, 4], 4)

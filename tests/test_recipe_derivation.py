@@ -5,7 +5,7 @@ import math
 import pytest
 import sympy as sp
 
-from theory import policy_loops as loops
+from theory.claims import policy_loops as loops
 from theory.estimator import Weighted
 from theory.loop import Gaussian, Loop, LoopError, MaximumLikelihood, Replace, Sampler, Unbiased
 from theory.moments import derive
@@ -21,8 +21,8 @@ from theory.policy import (
     Window,
     WrittenRecipe,
 )
-from theory.policy_symbols import LAMBDA, POOL, REAL, S0, SYNTHETIC, WEIGHT, K, N, T
 from theory.predict import predict
+from theory.recipes.symbols import LAMBDA, POOL, REAL, S0, SYNTHETIC, WEIGHT, K, N, T
 from theory.selection import Correction, TopFraction
 
 UNIT = Gaussian(1.0, 4.0)

@@ -20,7 +20,6 @@ from jaxsim.passage import first_passage
 from jaxsim.simulate import simulate
 from theory.estimator import Weighted
 from theory.loop import Gaussian, Loop, LoopError, MaximumLikelihood, Replace, Sampler, Unbiased
-from theory.loop_provenance import provenance, recipe_of
 from theory.policy import (
     Accumulate,
     AccumulateSubsample,
@@ -33,6 +32,7 @@ from theory.policy import (
     Window,
     WrittenRecipe,
 )
+from theory.provenance.of_loop import provenance, recipe_of
 
 RATE = 1e-6
 SOURCE = Gaussian(1.0, 2.0)

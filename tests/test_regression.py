@@ -8,21 +8,21 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from theory import regression_statements as stated
 from theory.linear import Final, LeastSquares, Linear, Ridge
-from theory.linear_design import Design, least_squares, marchenko_pastur, ridge
 from theory.loop import Loop, LoopError, Replace, Sampler
 from theory.policy import Accumulate, Fresh
-from theory.regression import log_noise_variance, noise_variance, risk
-from theory.regression_chain import optimal_weight
-from theory.regression_fourth import fourth
-from theory.regression_pooled import blend, iid_blend, strong_collapse
-from theory.regression_same import begun
-from theory.regression_same import fitted as same_fitted
-from theory.regression_same import risk as same_risk
-from theory.regression_statements import ETA, GAIN, NOISE, SQUARE, TAU, B, D, G, N, P, T, W
-from theory.regression_step import State, fitted, mixed_noise
-from theory.wishart_inverse import pairing
+from theory.regression import statements as stated
+from theory.regression.chain import optimal_weight
+from theory.regression.design import Design, least_squares, marchenko_pastur, ridge
+from theory.regression.pooled import blend, iid_blend, strong_collapse
+from theory.regression.risk import log_noise_variance, noise_variance, risk
+from theory.regression.risk_variance import fourth
+from theory.regression.same_covariates import begun
+from theory.regression.same_covariates import fitted as same_fitted
+from theory.regression.same_covariates import risk as same_risk
+from theory.regression.statements import ETA, GAIN, NOISE, SQUARE, TAU, B, D, G, N, P, T, W
+from theory.regression.step import State, fitted, mixed_noise
+from theory.wishart.inverse import pairing
 
 ROUNDING = 1e-12
 

@@ -14,13 +14,13 @@ import pytest
 from literal_regression import simulate
 
 from jaxsim.verdict import alarm_threshold, replicates_needed
-from theory import regression_chain
 from theory.linear import Final, LeastSquares, Linear, Ridge
 from theory.loop import Loop, Replace, Sampler
 from theory.policy import Accumulate, Fresh
-from theory.regression import log_noise_variance, noise_variance, risk
-from theory.regression_pooled import Blend
-from theory.regression_step import State, mixed_noise
+from theory.regression import chain as regression_chain
+from theory.regression.pooled import Blend
+from theory.regression.risk import log_noise_variance, noise_variance, risk
+from theory.regression.step import State, mixed_noise
 
 RESOLUTION, SQUARE_RESOLUTION = 0.07, 0.15
 PILOT, PILOT_SEED, SEED = 2000, 20240229, 71993

@@ -50,7 +50,7 @@ class Contest:
         return getattr(self.trial, name)
 
     def judge(self, measured, family):
-        """By rival: how far off it is, in standard deviations of one replicate, and whether it is rejected."""
+        """By rival: how far off it is, in standard deviations of a replicate, and whether it is rejected."""
         judge = of_law if isinstance(self.trial, OfLaw) else of_moments
         return {name: judge(self, other, measured, family) for name, other in self.others.items()}
 

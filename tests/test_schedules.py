@@ -7,9 +7,9 @@ import sympy as sp
 from scipy import special
 
 from theory.expression import Expression
-from theory.growth import growth
 from theory.loop import Gaussian, Loop, MaximumLikelihood, Replace, Sampler, Unbiased
-from theory.schedules import collapses, limit, to_sympy
+from theory.replace.growth import growth
+from theory.replace.schedules import collapses, limit, to_sympy
 
 MLE, UNBIASED = MaximumLikelihood(), Unbiased()
 PLAIN = Gaussian(0.0, 1.0)

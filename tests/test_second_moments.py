@@ -9,10 +9,8 @@ import pytest
 import sympy as sp
 from exact_fits import ML, S0, UNBIASED, WEIGHTED, fits, stationary
 
-from theory.affine_step import affine_step
 from theory.loop import Replace
 from theory.meal import Meal, Real, Recipe, Sample, Stored
-from theory.optimal_weight import weights_in_time
 from theory.policy import (
     Fixed,
     Fresh,
@@ -20,6 +18,8 @@ from theory.policy import (
 )
 from theory.provenance import Provenance, rational
 from theory.recipe import recipe
+from theory.recipes.affine_step import affine_step
+from theory.recipes.optimal_weight import weights_in_time
 
 MIXES = [(3, 5), (2, 6), (1, 9), (5, 5), (7, 2)]
 

@@ -18,7 +18,6 @@ from scipy.stats import norm
 from jaxsim.agreement import Sample, Theory, agree
 from jaxsim.engine_agreement import two_samples_agree
 from jaxsim.simulate import simulate
-from theory import selected_space
 from theory.loop import Gaussian, Loop, LoopError, Replace, Unbiased
 from theory.policy import (
     Accumulate,
@@ -33,7 +32,8 @@ from theory.policy import (
     WrittenRecipe,
 )
 from theory.recipe import recipe
-from theory.selected import statistic
+from theory.selected import space as selected_space
+from theory.selected.statistics import statistic
 from theory.selection import (
     BestOf,
     BradleyTerry,

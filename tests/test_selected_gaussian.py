@@ -11,17 +11,17 @@ from scipy import integrate, special, stats
 
 from jaxsim.agreement import Sample, Theory, agree, alarm_threshold, replicates_needed
 from jaxsim.tail import replicates_for_normal_tail
-from theory.affine_step import affine_step
+from theory.claims.selection import GAUSSIAN_SELECTION
 from theory.loop import Gaussian, Loop, LoopError, MaximumLikelihood, Replace, Sampler, Unbiased
 from theory.observable import LINE
 from theory.observable import SPACE as IN_SPACE
 from theory.policy import Accumulate, Fixed, Fresh, Peers
 from theory.provenance import rational
 from theory.recipe import recipe
-from theory.selected import statistic
-from theory.selected_accumulate import accumulated_variance, exponent
-from theory.selected_fit import plain_fit, selected_fit
-from theory.selected_gaussian import (
+from theory.recipes.affine_step import affine_step
+from theory.selected.accumulate import accumulated_variance, exponent
+from theory.selected.fit import plain_fit, selected_fit
+from theory.selected.gaussian import (
     band_variance,
     constants,
     frozen_mean,
@@ -37,8 +37,8 @@ from theory.selected_gaussian import (
     verified_mean,
     verified_variance,
 )
-from theory.selected_law import selected_moments, top
-from theory.selected_mixture import (
+from theory.selected.law import selected_moments, top
+from theory.selected.mixture import (
     breakdown,
     corrected_share,
     detected_share,
@@ -52,8 +52,8 @@ from theory.selected_mixture import (
     tilt_stationary,
     tilt_threshold,
 )
-from theory.selected_recipe import corrected, detected
-from theory.selected_replace import (
+from theory.selected.recipe import corrected, detected
+from theory.selected.replace import (
     expectations,
     score_mean,
     score_variance,
@@ -62,9 +62,9 @@ from theory.selected_replace import (
     tilted_precision,
     typical_mean_square,
 )
-from theory.selected_space import expectations as space_expectations
+from theory.selected.space import expectations as space_expectations
+from theory.selected.statistics import statistic
 from theory.selection import BestOf, BradleyTerry, Correction, Detector, Tilt, TopFraction, Verifier
-from theory.selection_claims import GAUSSIAN_SELECTION
 
 ROUNDING = 1e-12
 MLE, UNBIASED = MaximumLikelihood(), Unbiased()

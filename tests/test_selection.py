@@ -10,14 +10,14 @@ from literal_selection import chosen
 from scipy import integrate, stats
 
 from jaxsim.agreement import Sample, Theory, agree, replicates_for
-from theory.affine_step import affine_step
 from theory.loop import Gaussian, LoopError, Replace
 from theory.meal import Mixed, Real
 from theory.meal import Sample as Draw
 from theory.policy import Accumulate, Fixed, Fresh, Memory, Web
 from theory.provenance import rational, second_moments
 from theory.recipe import recipe
-from theory.selected_law import (
+from theory.recipes.affine_step import affine_step
+from theory.selected.law import (
     BEST_OF_THREE,
     BEST_OF_TWO,
     central,
@@ -27,8 +27,8 @@ from theory.selected_law import (
     top,
     top_higher,
 )
-from theory.selected_recipe import corrected, detected
-from theory.selected_replace import fit_constants
+from theory.selected.recipe import corrected, detected
+from theory.selected.replace import fit_constants
 from theory.selection import (
     RULES,
     BestOf,

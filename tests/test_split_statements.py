@@ -6,17 +6,17 @@ from math import comb
 import numpy as np
 import pytest
 
-from theory import categorical_cases as categories
-from theory import mixture_claims as mixtures
-from theory.categorical import statistics
-from theory.categorical_claims import CATEGORICAL
+from theory.categorical.reading import statistics
+from theory.claims import categorical_cases as categories
+from theory.claims import mixture as mixtures
+from theory.claims.categorical import CATEGORICAL
+from theory.claims.regression import REGRESSION
 from theory.linear import LeastSquares
-from theory.linear_design import ridge
-from theory.mixture_parts import parts
+from theory.mixture.parts import parts
 from theory.policy import Accumulate, Fixed, Fresh
 from theory.predict import central_moments
-from theory.regression import risk
-from theory.regression_claims import REGRESSION
+from theory.regression.design import ridge
+from theory.regression.risk import risk
 
 DOUBLE = 1e-11
 """Relative rounding of some hundred operations in double precision, condition 1e2."""

@@ -15,10 +15,10 @@ import pytest
 import xarray as xr
 import zarr
 
-from jaxsim import durable
-from jaxsim.store import StoreError, create, exists, open_store
-from jaxsim.store_layout import Layout
-from jaxsim.store_merge import merge
+from jaxsim.sweeps import durable
+from jaxsim.sweeps.layout import Layout
+from jaxsim.sweeps.merge import merge
+from jaxsim.sweeps.store import StoreError, create, exists, open_store
 
 LAYOUT = Layout(
     points=5, seeds=2500, unit=1024, generations=4, elements=3, bins=6, passages=2, replicates=True
@@ -161,7 +161,7 @@ def flags(place):
 def kill_at_random(place, layout, seed, kills):
     """Start a child over and over, kill it at random moments, look at the store each time."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["jaxsim.store", "zarr"])  # so that a child has begun writing at once
+    context.set_forkserver_preload(["jaxsim.sweeps.store", "zarr"])  # a child then begins to write at once
     rng, killed, checked = random.Random(seed), 0, False
     while True:
         child = context.Process(target=fill_place, args=(place, layout))

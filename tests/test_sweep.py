@@ -17,16 +17,17 @@ import xarray as xr
 
 from autophagy import progress
 from autophagy.__main__ import main
-from jaxsim import blocks, gather
-from jaxsim import grid as grids
-from jaxsim import sweep as engine
-from jaxsim import unit_size as sizes
+from jaxsim import blocks
 from jaxsim.setting import chosen_devices
 from jaxsim.simulate import simulate
-from jaxsim.store import StoreError, exists, open_store
-from jaxsim.store_merge import merge
 from jaxsim.summary import Tally
-from jaxsim.sweep import run, sweep
+from jaxsim.sweeps import gather
+from jaxsim.sweeps import grid as grids
+from jaxsim.sweeps import run as engine
+from jaxsim.sweeps import unit_size as sizes
+from jaxsim.sweeps.merge import merge
+from jaxsim.sweeps.run import run, sweep
+from jaxsim.sweeps.store import StoreError, exists, open_store
 from theory.loop import Gaussian, Loop, LoopError, Replace, Sampler
 from theory.sweep_file import from_mapping, grid
 from theory.sweep_file import to_mapping as sweep_mapping
@@ -465,9 +466,9 @@ class TestCommand:
 CHILD = """
 import sys, jax
 jax.config.update("jax_num_cpu_devices", 1)
-from jaxsim import unit_size
+from jaxsim.sweeps import unit_size
 unit_size.UNIT_WORK = 1
-from jaxsim.sweep import run
+from jaxsim.sweeps.run import run
 from theory.sweep_file import load
 run(load(sys.argv[1]), sys.argv[2])
 """

@@ -8,11 +8,11 @@ import xarray as xr
 from autophagy import sweep as verb
 from autophagy.__main__ import main
 from autophagy.verbs import resolved
-from jaxsim import gather, unit_size
-from jaxsim import grid as grids
 from jaxsim.passage import first_passage
 from jaxsim.simulate import simulate
-from jaxsim.sweep import run, sweep
+from jaxsim.sweeps import gather, unit_size
+from jaxsim.sweeps import grid as grids
+from jaxsim.sweeps.run import run, sweep
 from theory.loop import Gaussian, Loop, LoopError, Replace
 from theory.loop_file import from_mapping as loop_from
 from theory.observable import axes

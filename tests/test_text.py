@@ -8,12 +8,12 @@ import pytest
 from enumerated_text import runs, texts
 from scipy import stats
 
-from theory import text_paths as paths
 from theory.discrete_source import Markov
 from theory.estimator import MaximumLikelihood, Smoothed
 from theory.loop import Loop, Replace
 from theory.predict import predict
-from theory.text import LATER
+from theory.text import paths
+from theory.text.reading import LATER
 
 F = Fraction
 CHAINS = {

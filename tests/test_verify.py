@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import theory.bounds
-import theory.first_passage
 import theory.law
 import theory.predict
+import theory.replace.first_passage
 from autophagy.arguments import UsageError
 from autophagy.asymptotics import is_of_order
 from autophagy.comparison import compare
@@ -118,11 +118,11 @@ PLANTED = [
     (SPACE, MOMENTS, _off_by_one),
     (LAW, "theory.law.quantile", _of(_divisor)),
     (LAW, "theory.law.quantile", lambda right: lambda loop, name, g, p: right(loop, name, g + 1, p)),
-    (PASSAGE, "theory.first_passage.mean_half_life", _of(_divisor)),
+    (PASSAGE, "theory.replace.first_passage.mean_half_life", _of(_divisor)),
     (BOUND, "theory.law.quantile", _of(_divisor)),
     (
         LIMIT,
-        "autophagy.asymptotics.limiting_moment",
+        "theory.law_claims.limiting_moment",
         lambda right: lambda loop, *rest: right(_divisor(loop), *rest),
     ),
     (MEDIAN, "autophagy.asymptotics.asymptotic_median", lambda right: lambda loop, g: right(loop, g) + 0.02),

@@ -14,16 +14,16 @@ from scipy.special import psi
 from sympy.polys.matrices import DomainMatrix
 
 from jaxsim.agreement import Sample, Theory, agree, comparisons_in, replicates_for
-from theory import line
-from theory import wishart_statements as stated
+from theory.claims.wishart import GAUSSIAN_SPACE
 from theory.loop import Gaussian, Loop, LoopError, MaximumLikelihood, Replace, Sampler, Unbiased
 from theory.observable import AXES, SPACE
-from theory.wishart import predict_observable, ratio_of_expectations
-from theory.wishart_claims import GAUSSIAN_SPACE
-from theory.wishart_fits import Path
-from theory.wishart_inverse import pairing, states
-from theory.wishart_moments import Spectrum, arithmetic, evaluated
-from theory.wishart_words import expectation, monomial, one_step, partition_matrix, partitions, power_sums
+from theory.replace import statistics as line
+from theory.wishart import statements as stated
+from theory.wishart.fits import Path
+from theory.wishart.inverse import pairing, states
+from theory.wishart.moments import Spectrum, arithmetic, evaluated
+from theory.wishart.statistics import predict_observable, ratio_of_expectations
+from theory.wishart.words import expectation, monomial, one_step, partition_matrix, partitions, power_sums
 
 ROUNDING = 1e-12
 NU = sp.Symbol("nu")
@@ -438,7 +438,7 @@ def test_shapes_and_reasons(n, generations, observable, truncate):
 
 
 def test_start_up_without_sympy():
-    code = "import sys, theory.wishart; sys.exit('sympy' in sys.modules or 'jax' in sys.modules)"
+    code = "import sys, theory.wishart.statistics; sys.exit('sympy' in sys.modules or 'jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from theory.linear_design import ridge
-from theory.regression import claim_of, log_noise_variance, noise_variance, risk
-from theory.regression_claims import REGRESSION
-from theory.wishart_spectrum import spectrum
+from theory.claims.regression import REGRESSION
+from theory.regression.design import ridge
+from theory.regression.risk import claim_of, log_noise_variance, noise_variance, risk
+from theory.wishart.spectrum import spectrum
 
 ROUNDING = 1e-12
 PRECISION = {"epsabs": 0, "epsrel": 1e-13, "limit": 200}
@@ -80,7 +80,7 @@ def test_every_claim_has_numbers(claim):
 
 def test_numbers_come_without_sympy():
     program = (
-        "import sys; from theory.regression import risk; from theory.linear import *\n"
+        "import sys; from theory.regression.risk import risk; from theory.linear import *\n"
         "from theory.loop import Replace\n"
         "risk(Loop(Linear(3, 1.0, 1.0), Replace(9), Ridge(0.1)), (1, 4))\n"
         "assert 'sympy' not in sys.modules"

@@ -1,4 +1,4 @@
-"""The law of the variance a second way, sharing no arithmetic with `theory.variance_law`.
+"""The law of the variance a second way, sharing no arithmetic with `theory.replace.variance_law`.
 
 For constant n (own derivation, R3), with nu = n - 1,
 
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from theory.walk import Walk
+from theory.replace.walk import Walk
 
 
 def cdf_by_meijer(walk: Walk, ratio: float) -> float:

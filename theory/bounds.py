@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from theory import law
-from theory.fits import constant_size, divides_by_n
-from theory.log_gamma_sum import LogGammaSum, digamma_less_log
 from theory.loop import Loop
-from theory.walk import NoLawError, walk
+from theory.replace.fits import constant_size, divides_by_n
+from theory.replace.log_gamma_sum import LogGammaSum, digamma_less_log
+from theory.replace.walk import NoLawError, walk
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ class Claim:
         order: of a limit whose exact value theory knows: the power at which the formula's error falls as the
             large parameter grows.
         grown: of such a limit: (case) -> the case whose large parameter is `LONGER` times that
-            (`theory.larger_cases`).
+            (`theory.claims.larger_cases`).
         exact: (case) -> the exact mean beside a limit or a bound; None: `theory.predict.central_moments`.
         error: of a limit: (case) -> by how much `exact` may err; without an `order`, by how much the formula
             may, found without it.

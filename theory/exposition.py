@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import sympy as sp
 
-from theory.closure import Monomial
-from theory.fits import constant_size
 from theory.moments import Derivation
-from theory.recursion import constants
+from theory.replace.closure import Monomial
+from theory.replace.fits import constant_size
+from theory.replace.recursion import constants
 
 
 def as_text(derivation: Derivation) -> str:

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 
-from theory.fits import Fit, constant_size, fit, is_synthetic, models, sizes
 from theory.loop import Loop, LoopError
+from theory.replace.fits import Fit, constant_size, fit, is_synthetic, models, sizes
 
 Expr = Any  # a SymPy expression
 

@@ -1,8 +1,8 @@
 """Exact laws on the line: distribution functions and quantiles of the replace loop's observables.
 
-The variance's is that of R3 (`theory.variance_law`), and with it those of its root and its logarithm; the
-mean's is the scale mixture of R8 (`theory.mean_law`), whose limit has the tail `limit_tail`. Probabilities
-are right to about 1e-12, absolutely, for up to some thousand fits.
+The variance's is that of R3 (`theory.replace.variance_law`), and with it those of its root and its logarithm;
+the mean's is the scale mixture of R8 (`theory.replace.mean_law`), whose limit has the tail `limit_tail`.
+Probabilities are right to about 1e-12, absolutely, for up to some thousand fits.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from theory.generations import whole
 from theory.loop import Loop, LoopError
-from theory.mean_law import mean_laws
-from theory.perpetuity import Tail, limit_tail
-from theory.variance_law import LogVarianceLaw
-from theory.walk import NoLawError, walk
+from theory.replace.mean_law import mean_laws
+from theory.replace.perpetuity import Tail, limit_tail
+from theory.replace.variance_law import LogVarianceLaw
+from theory.replace.walk import NoLawError, walk
 
 __all__ = ["OBSERVABLES", "NoLawError", "Tail", "cdf", "limit_tail", "quantile"]
 

@@ -1,7 +1,7 @@
 """Every moment of the replace loop derived from the law of one fit, in closed form in n, t and lambda.
 
-`theory.closure` says what one fit does to a monomial m^i sigma^j l^k, `theory.recursion` builds the recursion
-in symbols and solves it; here the result is named and written out.
+`theory.replace.closure` says what one fit does to a monomial m^i sigma^j l^k, `theory.replace.recursion`
+builds the recursion in symbols and solves it; here the result is named and written out.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from typing import TYPE_CHECKING
 
 import sympy as sp
 
-from theory.closure import Monomial, closed
 from theory.discrete_source import Categorical
-from theory.fit_law import GaussianStep
-from theory.fits import Fit, constant_size, fit, require_replace
 from theory.gaussian import bounded_below, collapse_below
-from theory.limits import thresholds
 from theory.loop import Gaussian, Loop, LoopError, Replace, is_symbolic
-from theory.precision import context, step
-from theory.recursion import Kind, N, T, constants, expression, function_of_t, kind, solved
+from theory.replace.closure import Monomial, closed
+from theory.replace.fit_law import GaussianStep
+from theory.replace.fits import Fit, constant_size, fit, require_replace
+from theory.replace.limits import thresholds
+from theory.replace.precision import context, step
+from theory.replace.recursion import Kind, N, T, constants, expression, function_of_t, kind, solved
 
 if TYPE_CHECKING:
-    from theory.categorical_derivation import Derivation as CategoricalDerivation
-    from theory.recipe_derivation import RecipeDerivation
+    from theory.categorical.derivation import Derivation as CategoricalDerivation
+    from theory.recipes.derivation import RecipeDerivation
 
 MELLIN = ((0, 0, 1), (0, 0, 2), (0, 1, 0), (2, 1, 0), (0, -2, 0), (2, -2, 0))
 """Beside the polynomials: what log-variance, Wasserstein distance and the divergences are made of."""
@@ -64,11 +64,11 @@ def derive(loop: Loop, weight: int = 6) -> Derivation | RecipeDerivation | Categ
         LoopError: if the source is not a Gaussian on the line.
     """
     if isinstance(loop.source, Gaussian) and (loop.selection or not isinstance(loop.data, Replace)):
-        from theory.recipe_derivation import derive as derive_recipe
+        from theory.recipes.derivation import derive as derive_recipe
 
         return derive_recipe(loop)
     if isinstance(loop.source, Categorical):
-        from theory.categorical_derivation import derive as derive_categorical
+        from theory.categorical.derivation import derive as derive_categorical
 
         return derive_categorical(loop)
     if not isinstance(loop.source, Gaussian) or not loop.source.is_scalar:

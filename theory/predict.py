@@ -14,12 +14,12 @@ from theory import observable as vocabulary
 from theory.discrete_source import Categorical, Markov, Poisson
 from theory.estimator import KernelDensity
 from theory.expression import Expression
-from theory.fits import divides_by_n, models
 from theory.generations import increasing
-from theory.limits import limits, threshold
-from theory.line import statistics
 from theory.linear import Linear
 from theory.loop import Gaussian, Images, Loop, Replace, require_numbers
+from theory.replace.fits import divides_by_n, models
+from theory.replace.limits import limits, threshold
+from theory.replace.statistics import statistics
 from theory.result import Statistic, joined, unknown
 from theory.source import Mixture
 
@@ -106,19 +106,19 @@ def reading(loop: Loop) -> Reading:
     """
     match loop.source:
         case Categorical() | Poisson():
-            from theory import categorical as module
+            from theory.categorical import reading as module
         case Markov():
-            from theory import text as module
+            from theory.text import reading as module
         case Linear():
-            from theory import regression_reading as module
+            from theory.regression import reading as module
         case Gaussian() | Mixture() if isinstance(loop.estimator, KernelDensity):
-            from theory import kernel_density as module
+            from theory.kernel_density import reading as module
         case Mixture():
-            from theory import mixture as module
+            from theory.mixture import reading as module
         case Gaussian() if isinstance(loop.data, Replace) and loop.selection is None:
             return Reading(_plain_gaussian, lambda loop, name: _half_life(loop), threshold)
         case Gaussian():
-            from theory import policies as module
+            from theory.recipes import reading as module
         case _:
             models(loop)
     return Reading(
@@ -149,7 +149,7 @@ def _plain_gaussian(
     """The reading of a Gaussian loop under replacement."""
     divides_by_n(loop)
     if not models(loop)[0].is_scalar:
-        from theory.wishart import predict_observable
+        from theory.wishart.statistics import predict_observable
 
         return {name: predict_observable(loop, name, wanted, highest) for name in names}
     finite = [int(g) for g in wanted if g < math.inf]
@@ -160,14 +160,14 @@ def _plain_gaussian(
 
 
 def _half_life(loop: Loop) -> Statistic:
-    from theory.first_passage import mean_half_life
+    from theory.replace.first_passage import mean_half_life
 
     return mean_half_life(loop)
 
 
 def _settled(loop: Loop, wanted: Sequence[float]) -> Loop:
     """The loop, an optimal weight replaced by its number and an expression without t by its value."""
-    from theory.optimal_weight import settled
+    from theory.recipes.optimal_weight import settled
 
     require_numbers(loop)
     loop = settled(loop, int(max((g for g in wanted if g < math.inf), default=1)))

@@ -39,7 +39,8 @@ def recipe(policy: Policy, *, started: bool = False) -> Recipe:
     """What every generation eats under `policy`.
 
     Args:
-        policy: its weight a number, or a tuple of numbers (`theory.optimal_weight` turns words into them).
+        policy: its weight a number, or a tuple of numbers (`theory.recipes.optimal_weight` turns words into
+            them).
         started: whether model 0 differs from the source, so that its samples are synthetic.
     """
 

@@ -1,0 +1,1 @@
+"""Categorical and Poisson loops on the device."""

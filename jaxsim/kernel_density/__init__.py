@@ -1,0 +1,1 @@
+"""Kernel densities on the device."""

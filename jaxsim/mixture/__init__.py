@@ -1,0 +1,1 @@
+"""Mixtures on the device."""

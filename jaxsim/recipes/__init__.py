@@ -1,0 +1,1 @@
+"""Gaussian loops under any data policy, on the device."""

@@ -1,0 +1,1 @@
+"""Regression loops on the device."""

@@ -1,0 +1,1 @@
+"""Grids of loops on disk: units, chunks, shards, resumption."""

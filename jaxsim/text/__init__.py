@@ -1,0 +1,1 @@
+"""Text loops on the device."""

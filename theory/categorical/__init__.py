@@ -1,0 +1,1 @@
+"""Categories and counts: Wright-Fisher chains, urns, sharpening."""

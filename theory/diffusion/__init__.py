@@ -1,0 +1,1 @@
+"""Diffusion samplers as maps of the variance, and the loops around them."""

@@ -1,0 +1,1 @@
+"""Kernel densities fitted to their own samples."""

@@ -1,0 +1,1 @@
+"""Mixtures of Gaussians: one total variance, and how it splits."""

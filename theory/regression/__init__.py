@@ -1,0 +1,1 @@
+"""Linear regression trained on its own labels."""

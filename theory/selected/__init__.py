@@ -1,0 +1,1 @@
+"""Gaussian loops in which only some of the points generated are kept."""

@@ -1,0 +1,1 @@
+"""Markov text retrained on itself."""

@@ -1,0 +1,1 @@
+"""The replace loop in d dimensions."""

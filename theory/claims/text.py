@@ -90,7 +90,7 @@ def prompted_rows(case: Case) -> NDArray[np.float64]:
 
 
 SHORT = _texts((THREE, 12), (SPARSE, 30))
-MIDDLE = _texts((THREE, 60), (SPARSE, 40), (TWO, 200))
+MIDDLE = _texts((THREE, 60), (SPARSE, 40), (TWO, 200), (TWO, 4))
 ONE_TEXT = "generation 1, every L, a text begun in the stationary law of its source"
 
 

@@ -122,7 +122,7 @@ PLANTED = [
     (BOUND, "theory.law.quantile", _of(_divisor)),
     (
         LIMIT,
-        "theory.law_claims.limiting_moment",
+        "theory.claims.law.limiting_moment",
         lambda right: lambda loop, *rest: right(_divisor(loop), *rest),
     ),
     (MEDIAN, "autophagy.asymptotics.asymptotic_median", lambda right: lambda loop, g: right(loop, g) + 0.02),

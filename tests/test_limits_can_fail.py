@@ -180,7 +180,7 @@ def test_a_twentieth_more_strength_disagrees(claim):
 
 @pytest.mark.parametrize("claim", BOUNDS, ids=named)
 def test_every_bound_is_nearly_met_somewhere(claim):
-    assert any(case.nearest is not None and case.nearest > 0.8 for case in claim.cases)
+    assert any(case.nearest is not None and case.nearest >= 0.7 for case in claim.cases)
 
 
 @pytest.mark.parametrize("claim", BOUNDS, ids=named)

@@ -30,8 +30,19 @@ ABOUT = [
     if claim.check in ("moments", "passage") or (claim.check == "law" and claim.status != "asymptotic")
 ]
 
-EXEMPT: dict[tuple[str, str], str] = {}
-"""Claims that no rival is within reach of, and why."""
+NEAR = "on its cases every rival is closer than the resolution"
+EXEMPT: dict[tuple[str, str, str], str] = {
+    ("gaussian.R14", "beating_first", r"P(|m_t| < |m_1|)"): NEAR,
+    ("mixture.C9", "fixation", r"P_{ij} = \binom"): NEAR,
+    ("mixture.C10", "heterozygosity", r"\mathbb{E}H_g = H_0(1-\tfrac1{n_0})"): NEAR,
+}
+"""Claims (id, observable, how the statement begins) that no rival is within reach of, and why."""
+
+
+def is_exempt(claim):
+    names = (claim.id, claim.observable)
+    return any(key[:2] == names and claim.statement.startswith(key[2]) for key in EXEMPT)
+
 
 DEAR = ("gaussian.M1", "gaussian.C2", "gaussian.C3", "gaussian.R11", "gaussian.M7", "mixture.M3")
 """Their rivals take seconds to compute."""
@@ -144,11 +155,11 @@ def within_reach(claim):
     ids=lambda claim: f"{claim.id}-{claim.observable}",
 )
 def test_a_rival_is_within_reach_or_the_claim_exempt(claim):
-    assert within_reach(claim) != ((claim.id, claim.observable) in EXEMPT)
+    assert within_reach(claim) != is_exempt(claim)
 
 
 def test_what_is_exempt_is_claimed():
-    assert EXEMPT.keys() <= {(claim.id, claim.observable) for claim in ABOUT}
+    assert sum(map(is_exempt, ABOUT)) == len(EXEMPT)
 
 
 GROUPS = defaultdict(list)
@@ -175,6 +186,6 @@ def test_rivals_are_rejected(group):
             if max(far for far, _ in cases) >= RESOLUTION and not any(rejected for _, rejected in cases)
         ]
         any_rejected = any(rejected for cases in found.values() for _, rejected in cases)
-        if overlooked or any_rejected == ((claim.id, claim.observable) in EXEMPT):
+        if overlooked or any_rejected == is_exempt(claim):
             missed.append((claim.id, claim.observable, overlooked, any_rejected))
     assert not missed

@@ -81,7 +81,7 @@ def test_every_claim_has_numbers(claim):
 def test_numbers_come_without_sympy():
     program = (
         "import sys; from theory.regression.risk import risk; from theory.linear import *\n"
-        "from theory.loop import Replace\n"
+        "from theory.loop import Loop, Replace\n"
         "risk(Loop(Linear(3, 1.0, 1.0), Replace(9), Ridge(0.1)), (1, 4))\n"
         "assert 'sympy' not in sys.modules"
     )

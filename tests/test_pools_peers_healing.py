@@ -11,7 +11,7 @@ import pytest
 import sympy as sp
 from exact_fits import ML, S0, UNBIASED, fits, stationary
 
-from theory.loop import Replace
+from theory.loop import Gaussian, Loop, Replace, Sampler
 from theory.meal import Meal, Mixed, Recipe
 from theory.policy import (
     Accumulate,
@@ -23,9 +23,14 @@ from theory.policy import (
     Window,
     WrittenRecipe,
 )
+from theory.predict import predict
 from theory.provenance import Provenance, rational, second_moments
+from theory.provenance.alike import engine, merged
+from theory.provenance.of_loop import settings_of
 from theory.recipe import recipe
 from theory.recipes.affine_step import affine_step
+from theory.recipes.higher_moments import recipe_for
+from theory.selection import Correction
 
 # Pools that grow
 
@@ -226,6 +231,46 @@ def test_models_with_real_points_of_their_own(models, real, per):
     square = gain / (n + b * gain)
     between = float(square - (1 - b * square) / n)
     assert engine.product((400, 0), (400, 1)) == pytest.approx(between, rel=1e-12)
+
+
+@pytest.mark.parametrize("models", [2, 3, 4])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"estimator": UNBIASED},
+        {"sampler": Sampler(bias=0.75), "start": Gaussian(2, 3)},
+        {"selection": Correction(0.5)},
+        {"data": lambda peers: Heal(peers, 3, 4, 0.25), "start": Gaussian(2, 3)},
+    ],
+)
+def test_models_of_one_law_are_one_model_and_the_mean_of_all(models, change):
+    """What two variables say of exchangeable models is what following each of them says, in rationals."""
+    loop = Loop(Gaussian(0, 2), Peers(models, 3, 2)).with_(**change | {"data": Peers(models, 3, 2)})
+    if "data" in change:
+        loop = loop.with_(data=change["data"](loop.data))
+    settings, made = settings_of(loop), recipe_for(loop)
+    each = Provenance(made, number=rational, **settings)
+    one = engine(merged(made, loop), number=rational, **settings)
+    for _ in range(6):
+        fits = each.advance()
+        assert one.advance() == fits[:1] == fits[-1:]
+        assert one.between() == each.between()
+    together = affine_step(merged(made, loop), **settings)
+    apart = affine_step(made, **settings)
+    rounding = len(apart.labels) ** 2 * np.finfo(float).eps ** 0.5  # of an eigenvalue that is not simple
+    assert together.growth() == pytest.approx(apart.growth(), abs=rounding)
+    assert together.at(9)[0] == pytest.approx(apart.at(9)[0], rel=1e-12)
+
+
+def test_a_hundred_models_take_no_longer_than_two():
+    """The threshold, the limits and the spread between a hundred models, from four coordinates."""
+    loop = Loop(Gaussian(0, 1), Peers(100, 3, 20), sampler=Sampler(bias=0.9))
+    found = predict(loop, (1, 50, float("inf")), ["variance", "between_models"])
+    # all points of generation 1 are real: one model's mean has variance 1 / 320, independent of the others'
+    assert found["between_models"].values[0, 0] == pytest.approx(1 / 320, rel=1e-12)
+    assert found["variance"].values[0, 0] == pytest.approx(1 - 1 / 320, rel=1e-12)
+    assert len(affine_step(merged(recipe_for(loop), loop), **settings_of(loop)).labels) == 4
 
 
 # Healing

@@ -147,6 +147,8 @@ def check(loop: Any) -> None:
         value = getattr(loop.estimator, field.name)
         if field.name not in row.options and value != field.default:
             raise LoopError(f"estimator.{field.name}", value, f"it means nothing for the family {family}")
+    if isinstance(loop.estimator, KernelDensity) and isinstance(loop.data, Peers):
+        raise LoopError("data.policy", loop.data.policy, "kernel-density is fitted by one model alone")
     _check_weight(loop)
     _check_start(loop, row)
     if isinstance(loop.source, Linear):

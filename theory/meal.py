@@ -123,6 +123,7 @@ class Recipe:
     Attributes:
         meal: (generation >= 1, peer) -> what that fit eats.
         peers: how many models every generation has.
+        alike: how many models of one law each of them stands for (`theory.provenance.alike`).
         targets: the means of the sources they take real points from; None: all from the source.
         sets: sizes of the named fixed real sets.
         initial: the batches that are stored before generation 1: number 0 last.
@@ -144,6 +145,7 @@ class Recipe:
     pooled: bool = False
     settled: int = 2
     constant: bool = True
+    alike: int = 1
 
     def at(self, generation: int, peer: int = 0) -> Meal:
         """What the fit of `peer` in `generation` eats."""

@@ -110,7 +110,7 @@ class Provenance:
             self._store(t, peer, meal.adds)
         for peer, meal in zip(peers, meals, strict=True):
             mean, self.spread["model", t, peer] = self._fit(meal)
-            self.products.define(("model", t, peer), mean)
+            self._define(("model", t, peer), mean)
         if not self.remember:
             self._forget()
         return tuple(self.fit(t, peer) for peer in peers)
@@ -123,6 +123,16 @@ class Provenance:
     def product(self, first: tuple[int, int], second: tuple[int, int]) -> Number:
         """E (mu_a - mu0)(mu_b - mu0) of two models (generation, peer) not yet dropped."""
         return self.products[("model", *first), ("model", *second)]
+
+    def between(self) -> Number:
+        """E sum_k (mu_k - mean mu)^2 / (K - 1) over the K models of this generation; 0 for one."""
+        models = [("model", self.generation, peer) for peer in range(self.recipe.peers)]
+        squares = sum(self.products[model, model] for model in models)
+        total = sum(self.products[one, other] for one in models for other in models)
+        return (squares - total / len(models)) / max(len(models) - 1, 1)
+
+    def _define(self, model: tuple, mean: Vector) -> None:
+        self.products.define(model, mean)
 
     def _target(self, target: int) -> Number:
         return 0 if self.recipe.targets is None else self.recipe.targets[target]

@@ -1,7 +1,8 @@
 """One generation of a recipe of constant shape, as an affine map of second moments: v' = A v + b.
 
 The vector v holds what later fits can still read: products of means of models, stored batches and named
-sets, q of every batch, s = E sigma^2 of every model. Its coordinates do not divide one another, so A and b
+sets, q of every batch, s = E sigma^2 of every model; of models that are alike, those of one and of the mean
+over all (`theory.provenance.alike`). Its coordinates do not divide one another, so A and b
 are read off by feeding zero and the unit vectors to one step of `theory.provenance`, in floats, in exact
 fractions or in symbols. From A and b: stationary values, transients, the generations' growth and hence the
 stability threshold. Coordinates that a step leaves as they are (a named set's) are put into b.
@@ -19,6 +20,7 @@ import numpy as np
 from theory.loop import LoopError, Number, is_symbolic
 from theory.meal import Recipe
 from theory.provenance import ONE, Fit, Provenance
+from theory.provenance.alike import engine
 
 Label = tuple[Any, ...]
 
@@ -111,7 +113,7 @@ def affine_step(recipe: Recipe, **settings: Any) -> AffineStep:
     """
     if not recipe.constant:
         raise LoopError("data", None, "its counts or weights change from generation to generation")
-    state = Provenance(recipe, **settings)
+    state = engine(recipe, **settings)
     while state.generation < recipe.settled + max(recipe.models_back, recipe.batches_back) - 1:
         state.advance()
     if recipe.pooled and any(recipe.at(state.generation + 1, peer).adds for peer in range(recipe.peers)):
@@ -119,7 +121,9 @@ def affine_step(recipe: Recipe, **settings: Any) -> AffineStep:
     now, rows, base = probed(state)
     labels = list(now)
     kept = {row for row in labels if base[row] == 0 and all(rows[row][c] == (c == row) for c in labels)}
-    moving = [row for row in labels if row not in kept]
+    fits = tuple(_labels_of(peer, recipe.alike > 1) for peer in range(recipe.peers))
+    idle = _unread(labels, rows, fits) if recipe.alike > 1 else set()
+    moving = [row for row in labels if row not in kept | idle]
     offset = [base[row] + sum(rows[row][c] * now[c] for c in kept) for row in moving]
     return AffineStep(
         labels=tuple(moving),
@@ -127,7 +131,7 @@ def affine_step(recipe: Recipe, **settings: Any) -> AffineStep:
         offset=tuple(offset),
         begin=tuple(now[row] for row in moving),
         generation=state.generation,
-        fits=tuple(_labels_of(peer) for peer in range(recipe.peers)),
+        fits=fits,
         known={row: now[row] for row in kept},
     )
 
@@ -152,9 +156,16 @@ def probed(
     return now, rows, base
 
 
-def _labels_of(peer: int) -> tuple[Label, Label, Label]:
+def _unread(labels: list[Label], rows: dict[Label, dict[Label, Number]], fits: tuple) -> set[Label]:
+    """Coordinates that no other one reads and no fit reports."""
+    reported = {label for fit in fits for label in fit}
+    return {c for c in labels if c not in reported and all(rows[r][c] == 0 for r in labels if r != c)}
+
+
+def _labels_of(peer: int, alike: bool) -> tuple[Label, Label, Label]:
+    """Of E mu, E mu^2, E sigma^2; where models are alike E mu is that of their mean."""
     model = ("model", 0, peer)
-    return _pair(model, ONE), _pair(model, model), ("variance", model)
+    return _pair(("all", 0, peer) if alike else model, ONE), _pair(model, model), ("variance", model)
 
 
 def _pair(first: Label, second: Label) -> Label:
@@ -163,7 +174,7 @@ def _pair(first: Label, second: Label) -> Label:
 
 def _lagged(key: Label, generation: int) -> Label:
     """The key with its number counted from the present."""
-    return (key[0], key[1] - generation, *key[2:]) if key[0] in ("model", "batch") else key
+    return (key[0], key[1] - generation, *key[2:]) if key[0] in ("model", "all", "batch") else key
 
 
 def _coordinates(state: Provenance) -> dict[Label, Number]:

@@ -13,20 +13,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from theory.loop import Loop
-from theory.provenance.of_loop import provenance
+from theory.provenance.alike import engine, merged
+from theory.provenance.of_loop import settings_of
 from theory.recipes.entries import entry
+from theory.recipes.higher_moments import recipe_for
 from theory.result import Statistic
 
 
 def statistic(loop: Loop, wanted: Sequence[float]) -> Statistic:
     """Its mean at the generations wanted; the limit is not known here."""
-    state = provenance(loop)
-    peers, found = range(state.recipe.peers), {math.inf: math.nan}
+    state = engine(merged(recipe_for(loop), loop), **settings_of(loop))
+    found = {math.inf: math.nan}
     for t in range(1, int(max((g for g in wanted if g < math.inf), default=0)) + 1):
         state.advance()
-        products = np.array([[state.product((t, k), (t, l)) for l in peers] for k in peers], float)
-        spread = np.trace(products) - products.sum() / len(peers)
-        found[t] = float(spread) / max(len(peers) - 1, 1)
+        found[t] = float(state.between())
     mean = np.array([found[g] for g in wanted])
     known = not np.isnan(mean).any()
     reason = None if known else "the limit at t = inf has no closed form here; give a generation"

@@ -17,6 +17,7 @@ import sympy as sp
 from theory.loop import Gaussian, Loop, LoopError, MaximumLikelihood
 from theory.policy import Accumulate
 from theory.provenance import Provenance, rational
+from theory.provenance.alike import merged
 from theory.provenance.of_loop import settings_of
 from theory.recipes.affine_step import AffineStep, Label, affine_step, probed
 from theory.recipes.higher_moments import recipe_for
@@ -53,7 +54,7 @@ class RecipeDerivation:
     @cached_property
     def step(self) -> AffineStep | None:
         """The map of one generation; None where the counts or a pool keep changing."""
-        made = recipe_for(self.in_symbols)
+        made = merged(recipe_for(self.in_symbols), self.loop)
         if not made.constant or made.pooled:
             return None
         return affine_step(made, number=sp.sympify, **self._settings())
@@ -61,7 +62,7 @@ class RecipeDerivation:
     @cached_property
     def growing(self) -> tuple[tuple[Label, ...], sp.Matrix, sp.Matrix] | None:
         """Where a pool of N points grows: what is followed, A and b of the next generation; else None."""
-        made = recipe_for(self.in_symbols)
+        made = merged(recipe_for(self.in_symbols), self.loop)
         if not made.pooled or not made.constant:
             return None
         state = Provenance(made, number=sp.sympify, **self._settings())
@@ -102,7 +103,9 @@ class RecipeDerivation:
         """The lambda from which second moments grow without bound, in symbols or numbers; None if unknown."""
         if self.step is not None and 0 < len(self.step.labels) <= MOST_SYMBOLIC:
             biased = affine_step(
-                recipe_for(self.in_symbols), number=sp.sympify, **(self._settings() | {"bias": LAMBDA})
+                merged(recipe_for(self.in_symbols), self.loop),
+                number=sp.sympify,
+                **(self._settings() | {"bias": LAMBDA}),
             )
             at_one = sp.factor(biased.polynomial(Z).subs(Z, 1))
             roots = (
@@ -131,12 +134,13 @@ class RecipeDerivation:
     def solution(self) -> tuple[Any, Any] | None:
         """E m^2 and E s after t generations, as sums of powers of eigenvalues; None where they do not split.
 
+        Nor where they are roots: their powers fill pages, and the recursion says as much in three lines.
         The coefficients are those that the first generations ask for; one more generation must agree.
         """
         step, roots = self.step, dict.fromkeys((sp.Integer(1), *self.eigenvalues))
         if step is None or not step.labels or len(step.labels) > MOST_SYMBOLIC:
             return None
-        if any(root.has(sp.Float) for root in roots):
+        if any(root.has(sp.Float) or _has_roots(root) for root in roots):
             return None
         rates = list(roots)
         _, matrix, offset = self._system()
@@ -217,7 +221,8 @@ class RecipeDerivation:
         return (), sp.Matrix(), sp.Matrix()
 
     def _numeric(self) -> AffineStep:
-        return affine_step(recipe_for(self.loop), number=rational, **settings_of(self.loop))
+        made = merged(recipe_for(self.loop), self.loop)
+        return affine_step(made, number=rational, **settings_of(self.loop))
 
     def _settings(self) -> dict[str, Any]:
         given = settings_of(self.loop)
@@ -232,6 +237,10 @@ class RecipeDerivation:
 
     def _is_plain(self) -> bool:
         return self.loop.selection is None
+
+
+def _has_roots(value: Any) -> bool:
+    return any(not power.exp.is_integer for power in value.atoms(sp.Pow))
 
 
 def _number(value: complex) -> Any:

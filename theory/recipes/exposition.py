@@ -15,12 +15,14 @@ LEGEND = (
     "m = mu - (mean of the source), s = sigma^2; a prime marks the next generation, [-1] the one before;",
     "x is a stored batch, r a named real set, p the pool, q the second moment of one point of it.",
 )
+ALIKE = "M is the mean of m over all models, which have one law."
 
 
 def as_text(derivation: RecipeDerivation) -> str:
     """The recursion, its eigenvalues and threshold, the fixed point or the product, and numbers."""
-    lines = [*LEGEND, *_symbols(derivation), "", "One generation of second moments:"]
     recursion = _recursion(derivation, plain, str)
+    alike = [ALIKE] if any("[M" in name for name, _ in recursion) else []
+    lines = [*LEGEND, *alike, *_symbols(derivation), "", "One generation of second moments:"]
     if not recursion:
         lines.append("    its counts or weights change from generation to generation: there is no one map")
     lines += [f"    {left} = {right}" for left, right in recursion]
@@ -95,8 +97,8 @@ def _term(coefficient: Any, name: str, show: Callable[[Any], str]) -> str:
     coefficient = sp.factor(coefficient)
     if coefficient == 0:
         return ""
-    if coefficient == 1:
-        return name
+    if coefficient in (1, -1):
+        return name if coefficient == 1 else f"-{name}"
     shown = show(coefficient)
     return f"({shown}) {name}" if coefficient.is_Add else f"{shown} {name}"
 
@@ -129,4 +131,5 @@ def _variable(key: tuple) -> str:
     lag = f"[{key[1]}]" if key[1] else ""
     peer = str(key[2] + 1) if key[2] else ""
     part = f".{key[3] + 1}" if len(key) > 3 and key[3] else ""
-    return f"{'m' if kind == 'model' else 'x'}{peer}{part}{lag}"
+    letter = {"model": "m", "all": "M"}.get(kind, "x")
+    return f"{letter}{peer}{part}{lag}"

@@ -22,7 +22,8 @@ from theory.estimator import Weighted
 from theory.loop import Gaussian, Loop, LoopError, MaximumLikelihood, Unbiased
 from theory.observable import model_axis, shape
 from theory.policy import OPTIMAL, Fresh
-from theory.provenance import Fit, Provenance
+from theory.provenance import Fit
+from theory.provenance.alike import engine, merged
 from theory.provenance.of_loop import settings_of
 from theory.recipes.affine_step import affine_step
 from theory.recipes.closure import NotClosedError
@@ -84,7 +85,7 @@ def _refused(loop: Loop) -> str | None:
         return None
     try:
         made = recipe_for(loop if loop.source.is_scalar else loop.with_(source=Gaussian(0.0, 1.0)))
-        for peer in range(made.peers):
+        for peer in range(made.peers if model_axis(loop) is not None else 1):
             made.at(1, peer)
             made.at(2, peer)
     except LoopError as error:
@@ -103,7 +104,7 @@ def second_moments(loop: Loop, wanted: Sequence[float]) -> NDArray[np.float64]:
     On the line. nan where a limit is not known.
     """
     finite = [int(g) for g in wanted if g < math.inf]
-    made, settings = recipe_for(loop), settings_of(loop)
+    made, settings = merged(recipe_for(loop), loop), settings_of(loop)
     walked = _walked(made, settings, finite)
     if math.inf in wanted:
         walked[math.inf] = _limits(loop, made.peers)
@@ -114,7 +115,7 @@ def second_moments(loop: Loop, wanted: Sequence[float]) -> NDArray[np.float64]:
 def _walked(made: Any, settings: dict[str, Any], wanted: list[int]) -> dict[float, tuple[Fit, ...]]:
     """One generation after another; by matrix powers where the map has come to stay the same."""
     found: dict[float, tuple[Fit, ...]] = {}
-    state = Provenance(made, **settings)
+    state = engine(made, **settings)
     steady = made.settled + max(made.models_back, made.batches_back)
     powers = made.constant and not made.pooled and max(wanted, default=0) > steady + len(wanted)
     for t in range(1, (steady if powers else max(wanted, default=0)) + 1):
@@ -140,7 +141,7 @@ def _limits(loop: Loop, peers: int) -> tuple[Fit, ...]:
     if found is not None:
         return found
     resting = at_rest(loop)
-    made = recipe_for(resting)
+    made = merged(recipe_for(resting), resting)
     if not made.constant or made.pooled:
         return (Fit(math.nan, math.nan, math.nan),) * peers
     return limits_of(made, settings_of(resting))
@@ -280,7 +281,7 @@ def stability(loop: Loop) -> float | None:
     resting = at_rest(loop)
     line = resting if loop.source.is_scalar else resting.with_(source=Gaussian(0.0, 1.0))
     try:
-        made = recipe_for(line)
+        made = merged(recipe_for(line), line)
         return critical_bias(made, settings_of(line)) if made.constant else None
     except LoopError:
         return None

@@ -257,7 +257,7 @@ def _check_finite(options: argparse.Namespace) -> None:
 
 def _for_simulation(options: argparse.Namespace, loop: Loop) -> Loop:
     """The loop a simulator sees; the options then name the engine that runs it."""
-    from jaxsim.setting import chosen_engine
+    from jaxsim.prepare import chosen_engine
 
     last = int(options.generations[-1])
     loop = resolved(loop, last)

@@ -56,7 +56,7 @@ def simulate(
 ) -> xr.Dataset:
     """Monte Carlo; see `jaxsim.simulate.simulate`. "auto" is the exact engine where it can run the loop."""
     from jaxsim import simulate as monte_carlo
-    from jaxsim.setting import chosen_engine
+    from jaxsim.prepare import chosen_engine
 
     solved = resolved(loop, last(generations))
     engine, _ = chosen_engine(solved, last(generations), engine)
@@ -83,7 +83,7 @@ def compare(
 ) -> Comparison:
     """Both, with a verdict for each observable; see `autophagy.comparison.compare`."""
     from autophagy import comparison
-    from jaxsim.setting import chosen_engine
+    from jaxsim.prepare import chosen_engine
 
     solved = resolved(loop, last(generations))
     engine, _ = chosen_engine(solved, last(generations), engine)

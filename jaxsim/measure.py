@@ -12,8 +12,9 @@ import jax
 import numpy as np
 
 from jaxsim import blocks, summary
+from jaxsim.prepare import prepared
 from jaxsim.random import stream_key
-from jaxsim.setting import Engine, Precision, Setting, prepared
+from jaxsim.setting import Engine, Precision, Setting
 from jaxsim.summary import Summary, Tally
 from theory.loop import Loop, LoopError, require_numbers
 from theory.loop_file import loop_hash

@@ -12,17 +12,10 @@ from jax import lax
 from jax.sharding import PartitionSpec as P
 
 from jaxsim import blocks, summary
+from jaxsim.prepare import prepared
 from jaxsim.random import generation_key, stream_key
-from jaxsim.schedule import gaussians, require_gaussian_numbers, schedule
-from jaxsim.setting import (
-    Engine,
-    Precision,
-    chosen_devices,
-    chosen_precision,
-    prepare,
-    provenance,
-    require_sound,
-)
+from jaxsim.schedule import gaussians, require_gaussian_numbers
+from jaxsim.setting import Engine, Precision, chosen_devices, provenance, require_sound
 from jaxsim.summary import Summary, Tally
 from theory.discrete_source import Categorical, Poisson
 from theory.loop import Loop, LoopError, Replace, require_numbers
@@ -75,7 +68,7 @@ def first_passage(
     if isinstance(max_generations, bool) or not isinstance(max_generations, int) or max_generations < 1:
         raise LoopError("max_generations", max_generations, "a whole number of at least 1 is needed")
     devices = chosen_devices(devices)
-    walk = walk_of(loop, observable, engine, seed, max_generations, precision)
+    walk = Walk(loop, observable, engine, seed, max_generations, precision)
     total, censored, stretch = Tally(), 0, BATCH * len(devices) * walk.block
     for begin in range(0, seeds, stretch):
         times = walk(begin, min(seeds - begin, stretch), devices)
@@ -106,22 +99,6 @@ def statistics(total: Summary, censored: int | np.ndarray) -> np.ndarray:
     return found
 
 
-def walk_of(
-    loop: Loop,
-    observable: str,
-    engine: Engine,
-    seed: int,
-    limit: int,
-    precision: Precision | None = None,
-) -> Any:
-    """What walks replicates of a loop to a passage: a `Walk`, or that of `jaxsim.categorical.passage`."""
-    if isinstance(loop.source, Categorical | Poisson):
-        from jaxsim.categorical import passage as categorical_passage
-
-        return categorical_passage.Walk(loop, observable, engine, seed, limit, precision)
-    return Walk(loop, observable, engine, seed, limit, precision)
-
-
 class Walk:
     """A loop made ready for stretches of generations; called with a range of replicates.
 
@@ -142,9 +119,10 @@ class Walk:
         if observable not in passages(loop):
             known = ", ".join(passages(loop)) or "none"
             raise LoopError("observables", observable, f"first passages here: {known}")
-        _require_served(loop)
+        self.passed, self.threshold = _passed(loop, observable)
         self.loop, self.engine, self.limit = loop, engine, limit
-        self.precision = precision or chosen_precision(loop, schedule(loop, 1), engine)
+        with jax.enable_x64(True):
+            self.precision = prepared(loop, 1, engine, precision)[1]
         self.key = stream_key(seed, loop_hash(loop), engine)
         self.stretches: dict[int, tuple[blocks.Kernel, Any, Any, int]] = {}
         self.block = self.stretch(0)[0].block
@@ -153,14 +131,20 @@ class Walk:
         """(kernel, fixed, steps, length) of the generations after `done`, `steps` padded to `STRETCH`."""
         if done not in self.stretches:
             end = min(done + STRETCH, self.limit)
-            sizes = self.loop.data.n
+            sizes = getattr(self.loop.data, "n", None)
             if isinstance(sizes, tuple):
                 end = min(end, max(len(sizes), done + 1))  # perhaps nobody needs what is after the list's end
-            plan = schedule(self.loop, end)
             with jax.enable_x64(True):
-                setting = prepare(self.loop, plan, self.engine, np.dtype(self.precision))
+                setting, _ = prepared(self.loop, end, self.engine, self.precision)
+            if done and setting.kernel != self.stretches[0][0]:
+                raise LoopError(
+                    "data.policy", self.loop.data.policy, "what it keeps grows: take the exact engine"
+                )
             pad = STRETCH - (end - done)
-            steps = jax.tree.map(lambda leaf: np.pad(leaf[done:], (0, pad), "edge"), setting.steps)
+            steps = jax.tree.map(
+                lambda leaf: np.pad(leaf[done:], [(0, pad)] + [(0, 0)] * (leaf.ndim - 1), "edge"),
+                setting.steps,
+            )
             self.stretches[done] = (setting.kernel, setting.fixed, steps, end - done)
         return self.stretches[done]
 
@@ -177,27 +161,47 @@ class Walk:
             state = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (*times.shape, *leaf.shape)), first)
             while done < self.limit and bool(np.any(np.asarray(times) == 0)):
                 kernel, fixed, steps, length = self.stretch(done)
-                arguments = (fixed, steps, self.key, np.int32(done), np.int32(length))
-                state, times = _program(kernel, devices)(arguments, numbers.astype(np.uint32), state, times)
+                arguments = (fixed, steps, self.key, np.int32(done), np.int32(length), self.threshold)
+                program = _program(kernel, self.passed, devices)
+                state, times = program(arguments, numbers.astype(np.uint32), state, times)
                 done += length
         return np.asarray(times).reshape(-1)[:count]
 
 
-def _require_served(loop: Loop) -> None:
+def _passed(loop: Loop, observable: str) -> tuple[Callable, np.float64]:
+    """Whether a state has passed, (kernel, fixed, step, state, threshold) -> bool, and the threshold.
+
+    Raises:
+        LoopError: for a loop whose first passages are not simulated.
+    """
+    if isinstance(loop.source, Categorical | Poisson):
+        if observable == "collapse_time":
+            return _few_left, np.float64(1)
+        model: Any = loop.first_model
+        return _few_left, np.float64(np.count_nonzero(getattr(model, "rates", None) or model.shares) - 1)
     require_gaussian_numbers(loop)
     if not isinstance(loop.data, Replace):
         raise LoopError("data.policy", loop.data.policy, "first passages are simulated under replace alone")
-    source, _ = gaussians(loop)
-    if not source.is_scalar:
-        raise LoopError("source.mean", source.mean, "a first passage is for a source on the line")
+    if not gaussians(loop)[0].is_scalar:
+        raise LoopError("source.mean", gaussians(loop)[0].mean, "a first passage is for a source on the line")
+    return _halved, np.float64(HALF)
+
+
+def _few_left(kernel: blocks.Kernel, fixed: Any, step: Any, state: Any, threshold: Any) -> Any:
+    return kernel.observe("support", fixed, step, state) <= threshold
+
+
+def _halved(kernel: blocks.Kernel, fixed: Any, step: Any, state: Any, threshold: Any) -> Any:
+    deviation = kernel.observe("log_variance", fixed, step, state)
+    return deviation + step.log_variance <= threshold
 
 
 @lru_cache(maxsize=16)
-def _program(kernel: blocks.Kernel, devices: tuple[jax.Device, ...]) -> Callable:
+def _program(kernel: blocks.Kernel, is_past: Callable, devices: tuple[jax.Device, ...]) -> Callable:
     """The compiled walk of a stretch: (arguments, block numbers, states, times) -> (states, times)."""
 
     def walk(arguments: Any, block: Any, state: Any, times: Any) -> tuple[Any, Any]:
-        fixed, steps, key, done, length = arguments
+        fixed, steps, key, done, length, threshold = arguments
         replicates = block * np.uint32(kernel.block) + jnp.arange(kernel.block, dtype=jnp.uint32)
 
         def move(carry: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
@@ -216,9 +220,8 @@ def _program(kernel: blocks.Kernel, devices: tuple[jax.Device, ...]) -> Callable
 
         def passed(k: Any, state: Any, times: Any) -> Any:
             step = jax.tree.map(lambda leaf: leaf[jnp.maximum(k - 1, 0)], steps)
-            deviation = jax.vmap(lambda s: kernel.observe("log_variance", fixed, step, s))(state)
-            below = deviation + step.log_variance <= HALF
-            return jnp.where((k > 0) & (times == 0) & below, done + k, times)
+            past = jax.vmap(lambda s: is_past(kernel, fixed, step, s, threshold))(state)
+            return jnp.where((k > 0) & (times == 0) & past, done + k, times)
 
         wanted = lambda carry: (carry[0] < length) & jnp.any(carry[2] == 0)  # noqa: E731
         k, state, times = lax.while_loop(wanted, move, (jnp.int32(0), state, times))

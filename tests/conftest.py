@@ -10,4 +10,4 @@ LINE = ["replace.line", "replace.space", "replace.exact", "replace.literal"]
 ARRAY_MODULES = ["random", "chi_square", *LINE, "summary", "triangular"]
 
 with install_import_hook([f"jaxsim.{name}" for name in ARRAY_MODULES], "beartype.beartype"):
-    import jaxsim.setting  # noqa: F401
+    import jaxsim.replace.setting  # noqa: F401

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jaxsim import blocks
-from jaxsim.setting import prepare
+from jaxsim.replace.setting import prepare
 from jaxsim.simulate import simulate
 from theory.loop import Gaussian, Loop, LoopError, Replace, Sampler
 

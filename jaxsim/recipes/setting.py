@@ -1,5 +1,6 @@
-"""A loop with a recipe made ready for the device: the counterpart of `jaxsim.setting.prepare`."""
+"""A loop with a recipe made ready for the device."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,11 +9,13 @@ from scipy.special import erf
 from jaxsim import blocks
 from jaxsim.recipes import exact as recipe_exact
 from jaxsim.recipes import literal as recipe_literal
+from jaxsim.recipes import observe
 from jaxsim.recipes import statistics as recipe_statistics
 from jaxsim.recipes.observe import literal_observer, space_observer
 from jaxsim.recipes.plan import Plan, plan, starts, starts_in_space, targets
-from jaxsim.schedule import gaussians
+from jaxsim.schedule import gaussians, require_gaussian_numbers
 from jaxsim.selected.rule import drawn, numbers_of
+from jaxsim.setting import Engine, Precision, Setting
 from theory.loop import Loop, LoopError, require_numbers
 from theory.observable import model_axis
 
@@ -49,6 +52,21 @@ class LiteralStep(NamedTuple):
     reciprocal: Any = ()
 
 
+def prepared(
+    loop: Loop, generations: int, engine: Engine, precision: Precision | None
+) -> tuple[Setting, Precision]:
+    """A loop made ready, and the precision chosen.
+
+    Raises:
+        LoopError: for what the engine cannot do.
+    """
+    require_gaussian_numbers(loop)
+    precision = precision or chosen_precision(loop, engine)
+    kernel, fixed, steps = ready(loop, generations, engine, np.dtype(precision))
+    unit = partial(observe.unit, loop=loop, generations=generations)
+    return Setting(kernel, fixed, steps, observe.names(loop), observe.default(loop), unit), precision
+
+
 def ready(loop: Loop, generations: int, engine: str, dtype: np.dtype) -> tuple[blocks.Kernel, Any, Any]:
     """The kernel of a loop, without names, and its arguments.
 
@@ -66,7 +84,7 @@ def ready(loop: Loop, generations: int, engine: str, dtype: np.dtype) -> tuple[b
     return _literal_kernel(loop, laid, models), *_literal(loop, laid, dtype)
 
 
-def precision(loop: Loop, engine: str) -> str:
+def chosen_precision(loop: Loop, engine: str) -> Precision:
     """What a recipe is computed in unless told otherwise, whatever the number of generations.
 
     Single precision makes an error of about 3e-7 in the log variance of every fit. Where each fit takes n_r

@@ -8,9 +8,9 @@ import jax
 import numpy as np
 
 from jaxsim.measure import Measurement, measurement
-from jaxsim.passage import Walk, in_blocks, walk_of
+from jaxsim.passage import Walk, in_blocks
+from jaxsim.prepare import chosen_engine
 from jaxsim.random import STREAM_VERSION
-from jaxsim.setting import chosen_engine
 from jaxsim.summary import Summary, Tally
 from jaxsim.sweeps.layout import Layout
 from jaxsim.sweeps.unit_size import unit_size, work
@@ -110,7 +110,7 @@ class Grid(NamedTuple):
         """The first passages of a point made ready: what `jaxsim.passage.first_passage` walks."""
         loop, engine = self.resolve(self.sweep.loop(point)), self.engine(point)
         limit = self.sweep.max_generations
-        return [walk_of(loop, name, engine, self.sweep.seed, limit) for name in self.passages]  # ty: ignore[invalid-argument-type]
+        return [Walk(loop, name, engine, self.sweep.seed, limit) for name in self.passages]  # ty: ignore[invalid-argument-type]
 
     def passed(
         self, walks: list[Walk], first: int, last: int, devices: tuple[jax.Device, ...]
@@ -219,7 +219,7 @@ def _kind(sweep: Sweep, loop: Loop) -> Kind:
     names = setting.default if timed is None else timed
     for name in sweep.observables or ():
         if name in PASSAGES:
-            block = max(block, walk_of(loop, name, engine, sweep.seed, sweep.max_generations).block)  # ty: ignore[invalid-argument-type]
+            block = max(block, Walk(loop, name, engine, sweep.seed, sweep.max_generations).block)  # ty: ignore[invalid-argument-type]
             length = max(length, min(sweep.max_generations, _first_size(loop)))
     return Kind(
         engine,

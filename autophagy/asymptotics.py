@@ -1,8 +1,8 @@
 """How Monte Carlo confronts an asymptotic formula: within the error it states, and no more.
 
-Where theory knows the exact value E beside the formula A, A - E must fall at the stated order as the large
+Theory knows the exact value E beside the formula A. A - E must fall at the stated order as the large
 parameter grows, and Monte Carlo is held against E: an error of A that does not fall is a disagreement however
-small it is. Elsewhere Monte Carlo may differ from A by what the claim states, found without A.
+small it is.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from jaxsim.law_agreement import agree_on_probability
 from jaxsim.verdict import DISAGREES, NOT_TESTABLE
 from theory.claim import Case, Claim
 from theory.claims.larger_cases import LONGER
-from theory.loop import sample_sizes
 from theory.replace.median import asymptotic_median
 
 
@@ -31,8 +30,8 @@ class OfLimit:
 
     Attributes:
         moments: the confrontation with what is known exactly, whose scale and tail are used.
-        value: what means are held against: exact where theory knows it, else the formula.
-        allowed: by how much that may err.
+        value: the exact means.
+        allowed: by how much they may err.
         ordered: whether its error shrinks at the stated order.
     """
 
@@ -43,19 +42,12 @@ class OfLimit:
 
     @classmethod
     def plan(cls, claim: Claim, case: Case) -> OfLimit:
-        """A claim's formula beside the exact mean or with its stated error; else M5's first order."""
+        """A claim's formula beside the exact means, wherever it says something."""
         moments = OfMoments.plan(claim, case)
-        exact = np.asarray(moments.expected.mean)
-        if claim.order is not None:
-            told = np.where(np.isfinite(exact), known_mean(claim, case), np.nan)
-            allowed = np.zeros_like(told) if claim.error is None else np.asarray(claim.error(case), float)
-            return cls(moments, told, allowed, has_order(claim, case))
-        if claim.expected is not None:
-            assert claim.error is not None
-            return cls(moments, exact, np.asarray(claim.error(case), float), True)
-        sizes = sample_sizes(case.loop.data.n, max(case.generations))
-        small = np.array([math.fsum(1 / n for n in sizes[:g]) for g in case.generations])
-        return cls(moments, exact, small * np.abs(exact), True)
+        stated = np.isfinite(np.asarray(moments.expected.mean))
+        exact = np.where(stated, known_mean(claim, case), np.nan)
+        allowed = np.zeros_like(exact) if claim.error is None else np.asarray(claim.error(case), float)
+        return cls(moments, exact, allowed, has_order(claim, case))
 
     @property
     def wanted(self) -> Wanted:

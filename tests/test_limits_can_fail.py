@@ -10,19 +10,16 @@ import xarray as xr
 from autophagy.asymptotics import OfLimit, is_of_order
 from autophagy.confrontation import RESOLUTION, known_mean
 from autophagy.inequality import OfInequality
-from autophagy.shared_runs import plan
 from jaxsim.summary import STATISTICS
 from theory.claims import CLAIMS, selection_limits
 from theory.claims.larger_cases import larger
 
 FAMILY = 10_000
 LIMITS = [claim for claim in CLAIMS if claim.check == "limit"]
-ORDERED = [claim for claim in LIMITS if claim.order is not None]
-STATED = [claim for claim in LIMITS if claim.order is None]
 BOUNDS = [claim for claim in CLAIMS if claim.check == "bound" and claim.side is not None]
 DELTA = [
     claim
-    for claim in ORDERED
+    for claim in LIMITS
     if getattr(claim.exact, "func", None) is selection_limits.at_finite_n and claim.id != "gaussian.C1"
 ]
 
@@ -45,7 +42,7 @@ def scaled(claim, factor):
 @cache
 def known(index):
     """Formula and exact mean of an ordered limit at every case and at the grown one."""
-    claim = ORDERED[index]
+    claim = LIMITS[index]
     return [
         [
             (np.asarray(claim.expected(one), float)[0], known_mean(claim, one))
@@ -62,7 +59,7 @@ def has_its_order(index, wrong):
         (at, exact), (then, beyond) = case
         there = np.isfinite(at)
         gaps = (wrong(at) - exact)[there], (wrong(then) - beyond)[there]
-        found.append(is_of_order(ORDERED[index].order, *gaps))
+        found.append(is_of_order(LIMITS[index].order, *gaps))
     return found
 
 
@@ -74,38 +71,27 @@ def summary(mean, variance, count):
     return xr.DataArray(np.stack(parts), {"statistic": list(STATISTICS)}, ["statistic", *"abc"[: mean.ndim]])
 
 
-@pytest.mark.parametrize("claim", LIMITS, ids=named)
-def test_every_limit_says_what_could_refute_it(claim):
-    """The order of its error, or how large that is; the first order of M5 is allowed t/n of itself."""
-    if claim.expected is None:
-        assert (claim.id, claim.observable) == ("gaussian.M5", "w2_squared")
-        return
-    assert (claim.order is None) == (claim.grown is None)
-    assert claim.order is not None or claim.error is not None
-    for case in claim.cases:
-        if claim.order is None:  # nobody knows it exactly
-            assert not np.isfinite(known_mean(claim, case)).any()
+@pytest.mark.parametrize("index", range(len(LIMITS)), ids=map(named, LIMITS))
+def test_every_limit_says_what_could_refute_it(index):
+    """The order of its error, beside an exact mean wherever the formula speaks."""
+    assert LIMITS[index].order is not None
+    for case in known(index):
+        for formula, exact in case:
+            stated = np.isfinite(formula)
+            assert stated.any()
+            assert np.isfinite(exact)[stated].all()
 
 
-@pytest.mark.parametrize("index", range(len(ORDERED)), ids=map(named, ORDERED))
+@pytest.mark.parametrize("index", range(len(LIMITS)), ids=map(named, LIMITS))
 def test_an_error_falls_at_its_order_and_a_tenth_more_does_not(index):
     assert all(has_its_order(index, lambda value: value))
     for factor in (1.1, 0.9):
         assert not any(has_its_order(index, lambda value, factor=factor: factor * value))
 
 
-@pytest.mark.parametrize("claim", STATED, ids=named)
-def test_a_tenth_more_is_beyond_the_stated_error(claim):
-    """Whatever is allowed of the right value is not allowed of one and a tenth of it, somewhere."""
-    for case in claim.cases:
-        trial = plan(claim, case)
-        there = np.isfinite(trial.value)
-        assert (0.1 * np.abs(trial.value) > 2 * trial.allowed)[there].any()
-
-
 def test_wild_formulas_disagree():
     """Formulas that used to agree: their error was allowed because it was theirs."""
-    find = {(claim.id, claim.observable): index for index, claim in enumerate(ORDERED)}
+    find = {(claim.id, claim.observable): index for index, claim in enumerate(LIMITS)}
     for key, value in (
         (("gaussian.A2", "variance"), 0.0),
         (("gaussian.A2", "variance_squared"), 1.0),
@@ -118,14 +104,14 @@ def test_wild_formulas_disagree():
 
 
 def test_the_plan_of_a_limit_sees_its_order():
-    claim = next(c for c in ORDERED if c.id == "gaussian.A7")
+    claim = next(c for c in LIMITS if c.id == "gaussian.A7")
     (case,) = claim.cases
     assert OfLimit.plan(claim, case).ordered
     assert not OfLimit.plan(scaled(claim, 1.1), case).ordered
 
 
 def test_an_ordered_limit_is_held_against_the_exact_mean():
-    claim = next(c for c in ORDERED if c.id == "gaussian.R15")
+    claim = next(c for c in LIMITS if c.id == "gaussian.R15")
     trial = OfLimit.plan(claim, claim.cases[0])
     count, spread = trial.replicates(FAMILY, 2**30), trial.moments.expected.variance
     for shift, disagrees in ((0.0, 0), (RESOLUTION, 1), (-RESOLUTION, 1)):
@@ -179,8 +165,9 @@ def test_a_twentieth_more_strength_disagrees(claim):
 
 
 @pytest.mark.parametrize("claim", BOUNDS, ids=named)
-def test_every_bound_is_nearly_met_somewhere(claim):
-    assert any(case.nearest is not None and case.nearest >= 0.7 for case in claim.cases)
+def test_no_bound_could_be_halved(claim):
+    """Somewhere it is met within less than a factor of two (from below: could not be doubled)."""
+    assert any(case.nearest is not None and case.nearest > 0.5 for case in claim.cases)
 
 
 @pytest.mark.parametrize("claim", BOUNDS, ids=named)

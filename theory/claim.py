@@ -58,7 +58,7 @@ class Claim:
     """A closed form, bound or law.
 
     Attributes:
-        id: catalogue and entry, such as `gaussian.R1`.
+        id: chapter and entry, such as `gaussian.R1`.
         observable: the name it is about (`theory.observable`).
         status: exact; recursion (exact, by a finite recursion or quadrature); asymptotic; bound.
         statement: the formula, in LaTeX.
@@ -71,13 +71,11 @@ class Claim:
         expected: (case) -> mean, variance, third and fourth central moments along the first axis, then
             generation (none for an experiment) and trailing axes; nan where not known. None:
             `theory.predict.central_moments`. For a limit or a bound the first is its formula.
-        order: of a limit whose exact value theory knows: the power at which the formula's error falls as the
-            large parameter grows.
-        grown: of such a limit: (case) -> the case whose large parameter is `LONGER` times that
+        order: of a limit: the power at which the formula's error falls as the large parameter grows.
+        grown: of a limit: (case) -> the case whose large parameter is `LONGER` times that
             (`theory.claims.larger_cases`).
         exact: (case) -> the exact mean beside a limit or a bound; None: `theory.predict.central_moments`.
-        error: of a limit: (case) -> by how much `exact` may err; without an `order`, by how much the formula
-            may, found without it.
+        error: of a limit: (case) -> by how much `exact` may err; 0 if None.
         side: of a bound with `expected`: whether the mean lies "below" or "above" it.
     """
 

@@ -147,7 +147,7 @@ ACCUMULATED = (
     claim(
         "A5", "mean_error_squared",
         r"n\,\mathbb{E}(\mu_\infty-\mu_0)^2 \to \left(\frac{\pi^2}{2}-2\right)\sigma_0^2",
-        (Case(loops.SUBSAMPLED_LARGE, (40,), quick=False, engine="literal", least=CHI_SQUARE),),
+        (Case(loops.SUBSAMPLED_LARGE, (16,), quick=False, engine="literal", least=CHI_SQUARE),),
         f"{OWN}; {DEY} (the recursion, in"
         " their script)",
         "accumulate-subsample, maximum likelihood; the error of E (mu - mu_0)^2 is of order 1/n^2 and"

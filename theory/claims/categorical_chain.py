@@ -341,6 +341,7 @@ C5 = (
 # C9: reward odds
 
 ODDS = experiment("categorical times", shares=(0.3, 0.7), n=24, odds=(13 / 12, 1.0))
+FEW_ODDS = experiment("categorical times", shares=(0.5, 0.5), n=4, odds=(2.0, 1.0))
 
 
 def _fixed_by_odds(case: Case) -> np.ndarray:
@@ -369,8 +370,8 @@ def _weaker_odds(case: Case) -> Case:
 C9 = (
     claim(
         "C9", "fixation", r"P_{ij} = \binom{n}{j} g^j(1-g)^{n-j},\quad g = \tfrac{(1+s)x}{1+sx},\ x = i/n",
-        f"{KIMURA} (the model); the chain: {OWN}", "two categories, reward odds 1 + s, every n", (ODDS,),
-        status="recursion", expected=_odds_moments,
+        f"{KIMURA} (the model); the chain: {OWN}", "two categories, reward odds 1 + s, every n",
+        (ODDS, FEW_ODDS), status="recursion", expected=_odds_moments,
     ),
     limit(
         "C9", "fixation", r"u = \frac{1-e^{-2nsp}}{1-e^{-2ns}}\,(1+O(s))", KIMURA,

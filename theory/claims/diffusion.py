@@ -7,6 +7,7 @@ from typing import Any
 
 from theory.claim import Case, Claim, Experiment
 from theory.claims.guidance import GUIDANCE_CLAIMS
+from theory.claims.larger_cases import more
 from theory.diffusion import expected
 from theory.loop import Gaussian, Loop, Sampler
 from theory.policy import Fresh
@@ -63,16 +64,19 @@ _SAMPLERS = (
         "sampled_variance",
         "asymptotic",
         r"\lambda(s) = \lambda(1/s),\quad \lambda(1) = \cos^{2T}\frac{\pi}{2T},\quad"
-        r" \ln\lambda(s) = -\frac{\pi^2}{4T}\cosh\frac{\ln s}{2} + O(T^{-3})",
+        r" \ln\lambda(s) = -\frac{\pi^2}{4T}\cosh\frac{\ln s}{2} - \frac{1}{T^3}\int_0^1"
+        r"\Bigl(\frac{\phi'^4}{6} - \frac{\phi''^2}{12}\Bigr) + O(T^{-5})",
         OWN,
-        _SCORE + "deterministic DDIM on the cosine schedule, error of order T^-3",
+        _SCORE + "deterministic DDIM on the cosine schedule, phi(t/T) = phi_t of D1",
         "limit",
         (
             _sampler("cosine", 50, "ddim", (0.05, 1.0, 20.0)),
             _sampler("cosine", 10, "ddim", (0.5, 1.0, 2.0), quick=False),
         ),
         expected.cosh_samples,
-        expected.cosh_error,
+        exact=expected.sampled_means,
+        order=5,
+        grown=more("steps"),
     ),
     Claim(
         "mixture.D3",
@@ -162,7 +166,9 @@ _LOOPS = (
             ),
         ),
         expected.leaking,
-        expected.leaking_error,
+        exact=expected.leaked,
+        order=2,
+        grown=more("n"),
     ),
 )  # fmt: skip
 
@@ -234,13 +240,15 @@ _BRIDGE = (
         "mixture.B1",
         "trained_sampling_bias",
         "asymptotic",
-        r"E\,\frac{b}{a} = E\,\lambda(S) + O\Bigl(\frac{T}{n\,\text{noises}}\Bigr)",
+        r"E\,\frac{b}{a} = E\,\lambda(S) + O\Bigl(\frac{T}{n\,m}\Bigr)",
         OWN,
-        "an affine score trained by least squares on noised copies of the training set",
+        "an affine score trained by least squares on m noised copies of every training point, m -> inf",
         "limit",
         (_case("trained bias", steps=4, n=40, noises=10, **_ONE_GENERATION),),
         expected.trained,
-        expected.training_error,
+        exact=expected.trained_on_copies,
+        order=1,
+        grown=more("noises"),
     ),
     Claim(
         "mixture.B2",

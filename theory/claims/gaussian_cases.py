@@ -69,7 +69,7 @@ HEAVY = (
 )
 """For second moments of the variance."""
 FOURTH = (
-    Case(FOUR_MOVED, (2, 3)),
+    Case(FOUR_MOVED, (1, 2)),
     Case(MOVED, (1, 2)),
     Case(NUDGED, (1, 2)),
     Case(NUDGED_LIKELIHOOD, (1, 2)),

@@ -167,7 +167,7 @@ GAUSSIAN_THRESHOLDS = (
     claim(
         "R14", "beating_first", r"P(|m_t| < |m_1|) = \tfrac1\pi\arctan\tfrac{2}{\sqrt\tau},\quad"
         r" \tau = n_1\sum_{s=2}^t\tfrac1{n_s},\quad m_t = \mu_t-\mu_0",
-        (_beating(2, 2, 2, 2, 2, 2), _beating(2, 8, 18, 32, 50)),
+        (_beating(2, 2, 2, 2, 2, 2), _beating(2, 8, 18, 32, 50), _beating(1, *[6] * 12)),
         f"{OWN}; {XU}", "the mean alone is fitted, the variance is known; any sizes, every t >= 2",
         expected=lambda case: indicator_moments(beating_first(case.loop.get("sizes"))),
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from theory.claim import Case, Claim, Experiment
+from theory.claims.larger_cases import more
 from theory.diffusion import expected
 
 OWN = "own derivation"
@@ -35,7 +36,9 @@ GUIDANCE_CLAIMS = (
         "limit",
         (_guided(400, "ddim", 2.0, 32), _guided(400, "ddim", 0.5, 32, quick=False)),
         expected.guided_by_flow,
-        expected.step_error,
+        exact=expected.steps_taken,
+        order=1,
+        grown=more("steps"),
     ),
     Claim(
         "mixture.D7",
@@ -47,7 +50,9 @@ GUIDANCE_CLAIMS = (
         "limit",
         (_guided(100, "beta", 2.0, 32), _guided(100, "beta", 0.5, 32, quick=False)),
         expected.guided_by_diffusion,
-        expected.step_error,
+        exact=expected.steps_taken,
+        order=1,
+        grown=more("steps"),
     ),
     Claim(
         "mixture.D7",
@@ -74,11 +79,13 @@ GUIDANCE_CLAIMS = (
         (
             _case(
                 "guided loop", schedule="cosine", steps=20, sampler="ddim", guidance=0.5, mean=1.0,
-                variance=1.0, n=200, generations=(1, 2, 3),
+                variance=1.0, n=200, generations=(3, 4),
             ),
         ),
         expected.guided_loops,
-        expected.guided_loops_error,
+        exact=expected.guided_runs,
+        order=2,
+        grown=more("n"),
     ),
     Claim(
         "mixture.D9",

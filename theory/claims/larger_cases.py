@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
-from theory.claim import Case
+from theory.claim import Case, Experiment
 from theory.discrete_source import Categorical
 
 LONGER = 4
@@ -39,3 +40,14 @@ def rarer(case: Case) -> Case:
     grown, shares = larger(case), np.array(case.loop.source.shares)
     rare = shares[1:] / LONGER
     return replace(grown, loop=grown.loop.with_(source=Categorical((1 - rare.sum(), *rare))))
+
+
+def more(*names: str) -> Callable[[Case], Case]:
+    """What makes those whole numbers of an experiment `LONGER` times as large."""
+
+    def grown(case: Case) -> Case:
+        given = dict(case.loop.parameters)
+        given |= {name: LONGER * given[name] for name in names}
+        return replace(case, loop=Experiment(case.loop.name, tuple(given.items())))
+
+    return grown

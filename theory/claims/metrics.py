@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from theory.claim import Case, Claim, Experiment
+from theory.claims.larger_cases import more
 from theory.metrics import expected
 
 OWN = "own derivation"
@@ -44,7 +45,9 @@ METRIC_CLAIMS = (
             _case("frechet sample", variances=(2.0, 2.0, 1.0, 1.0, 0.2, 0.2), n=200),
         ),
         expected.frechet_samples,
-        expected.frechet_error,
+        exact=expected.frechet_by_cubature,
+        order=2,
+        grown=more("n"),
     ),
     Claim(
         "mixture.M1",
@@ -118,18 +121,36 @@ METRIC_CLAIMS = (
         "mixture.M3",
         "coverage_limit",
         "asymptotic",
-        r"\text{coverage} \to 1 - E_f\Bigl(1 + \frac{M}{N}\frac{g}{f}\Bigr)^{-k},\quad"
-        r" \text{density} \to 1,\quad \text{precision} \to 1 - 4^{-k}\ (d = 1)",
+        r"\text{coverage} = 1 - E_f\Bigl(1 + \frac{M}{N}\frac{g}{f}\Bigr)^{-k} + O(N^{-1}),\quad"
+        r" \text{density} \to 1",
         OWN,
-        "densities g << f, error of order 1/N where g is the lighter in the tails; confronted with normals."
-        " Recall has the limit of precision where f << g, but between normals its error is N^(-v_g / v_r)",
+        "densities g << f, g the lighter in the tails; confronted with normals. The error of density has no"
+        " power: between normals it is N^(-v_r / v_g) but for powers of ln N, and its mean at every N is that"
+        " of `coverage`",
         "limit",
         (
             _case("neighbours", fake_variance=0.5, real=60, fake=60, k=1, **_LINE_PAIR),
             _case("neighbours", False, fake_variance=0.7, real=60, fake=60, k=2, **_LINE_PAIR),
         ),
         expected.limiting_neighbours,
-        expected.limiting_error,
+        exact=expected.finite_neighbours,
+        order=1,
+        grown=more("real", "fake"),
+    ),
+    Claim(
+        "mixture.M3",
+        "precision_limit",
+        "asymptotic",
+        r"\text{precision} \to 1 - 4^{-k},\quad \text{recall} \to 1 - 4^{-k}\quad (d = 1)",
+        OWN,
+        "one density on one support, error of order 1/N; confronted with equal uniform laws, k >= 2 (there is"
+        " no error at k = 1). Between normals recall errs by N^(-v_g / v_r) where v_g < v_r",
+        "limit",
+        (_case("uniform neighbours", real=20, fake=30, k=2),),
+        expected.limiting_precision,
+        exact=expected.finite_precision,
+        order=1,
+        grown=more("real", "fake"),
     ),
     Claim(
         "mixture.M3",

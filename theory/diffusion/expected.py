@@ -17,8 +17,9 @@ from theory.diffusion import sampler_map as diffusion
 from theory.diffusion import schedule as diffusion_schedule
 from theory.diffusion.affine import Normal
 from theory.diffusion.forecast import Estimate, expected_discrepancy, shaped_forecast
-from theory.diffusion.guidance_loop import by_steps, finite, infinite
+from theory.diffusion.guidance_loop import by_cubature, by_steps, finite
 from theory.diffusion.guidance_mixture import flow_moments
+from theory.diffusion.least_squares import generated_variance
 from theory.diffusion.loop import laws, mean_error_squared
 from theory.diffusion.schedule import Schedule
 from theory.diffusion.score_error import constant_error, girsanov_constant, relative_error
@@ -78,16 +79,15 @@ def samples(case: Case) -> Array:
 
 
 def cosh_samples(case: Case) -> Array:
-    """The same by the cosh law."""
-    s = np.array(case.loop.get("variances"))
-    return sampled(0.0, diffusion.cosh_law(case.loop.get("steps"), s), case.loop.get("draws"))
-
-
-def cosh_error(case: Case) -> Array:
-    """By how much it may err: the next term, of order T^-3."""
+    """The variances by the cosh law and its next term; nothing of the mean."""
     s, steps = np.array(case.loop.get("variances")), case.loop.get("steps")
-    error = diffusion.cosh_law(steps, s) * np.abs(diffusion.cosh_law_error(steps, s))
-    return np.stack([np.zeros_like(error), error])
+    made = diffusion.cosh_law(steps, s) * np.exp(diffusion.cosh_law_error(steps, s))
+    return sampled(np.nan, made, case.loop.get("draws"))
+
+
+def sampled_means(case: Case) -> Array:
+    """The means alone of `samples`: [2, direction]."""
+    return samples(case)[0]
 
 
 def loops(case: Case) -> Array:
@@ -117,11 +117,10 @@ def leaking(case: Case) -> Array:
     return without_moments(diffusion_leak.one_generation(lambda x: mapped(case, x), s, n))
 
 
-def leaking_error(case: Case) -> Array:
-    """By how much it may err: the squares of its terms of first order, 1/n and the leak's share."""
+def leaked(case: Case) -> Array:
+    """Its means by cubature."""
     s, n = np.array(case.loop.get("variances")), case.loop.get("n")
-    value = diffusion_leak.one_generation(lambda x: mapped(case, x), s, n)
-    return value / n**2 + diffusion_leak.leak(lambda x: mapped(case, x), s, n) ** 2 / value
+    return diffusion_leak.one_generation_by_cubature(lambda x: mapped(case, x), s, n)
 
 
 def _classes(case: Case) -> tuple[Normal, Normal, float]:
@@ -134,12 +133,17 @@ def _classes(case: Case) -> tuple[Normal, Normal, float]:
 
 def guided_in_steps(case: Case) -> Array:
     """Of `diffusion guided sampler`, by the finite recursion."""
-    return sampled(*_in_steps(case, case.loop.get("steps")), case.loop.get("draws"))
+    return sampled(*_in_steps(case), case.loop.get("draws"))
 
 
-def _in_steps(case: Case, steps: int) -> Normal:
-    schedule = SCHEDULES[case.loop.get("schedule")](steps)
-    return guidance.in_steps(schedule, *_classes(case), ancestral=case.loop.get("sampler") == "beta")
+def steps_taken(case: Case) -> Array:
+    """Its mean and its variance alone."""
+    return np.array(_in_steps(case))
+
+
+def _in_steps(case: Case) -> Normal:
+    ancestral = case.loop.get("sampler") == "beta"
+    return guidance.in_steps(schedule_of(case), *_classes(case), ancestral=ancestral)
 
 
 def guided_by_flow(case: Case) -> Array:
@@ -159,13 +163,6 @@ def _continuous(case: Case, closed: object) -> Array:
     return sampled(conditional.mean + made.push, made.variance, case.loop.get("draws"))
 
 
-def step_error(case: Case) -> Array:
-    """What finite steps may do, of order 1/T: twice the change when the steps are halved (Richardson)."""
-    steps = case.loop.get("steps")
-    coarse, fine = (np.array(_in_steps(case, number)) for number in (steps, 2 * steps))
-    return 2 * np.abs(coarse - fine)
-
-
 def guided_loops(case: Case) -> Array:
     """Of `diffusion guided loop`, to order 1/n: distance and log-variance, [4, 2, generation]."""
     found = [_finite(case)[g - 1] for g in case.loop.get("generations")]
@@ -182,16 +179,12 @@ def _finite(case: Case) -> list:
     return finite(_class_map(case), get("mean"), get("variance"), get("n"), max(get("generations")))
 
 
-def guided_loops_error(case: Case) -> Array:
-    """By how much they may err: the square of what a finite n changes, relative to the scale."""
+def guided_runs(case: Case) -> Array:
+    """Their means by cubature."""
     get = case.loop.get
-    limit = infinite(_class_map(case), get("mean"), get("variance"), max(get("generations")))
-    gaps = [
-        [f.distance / i.distance - 1, f.log_variance - i.log_variance]
-        for f, i in zip(_finite(case), limit, strict=True)
-    ]
-    errors = np.array(gaps).T ** 2 * np.array([[i.distance, 1.0] for i in limit]).T
-    return errors[:, np.array(get("generations")) - 1]
+    last = max(get("generations"))
+    found = by_cubature(_class_map(case), get("mean"), get("variance"), get("n"), last)
+    return found[:, np.array(get("generations")) - 1]
 
 
 def guided_modes(case: Case) -> Array:
@@ -273,10 +266,13 @@ def trained(case: Case) -> Array:
     return np.array([mean, variance, np.nan, np.nan])
 
 
-def training_error(case: Case) -> Array:
-    """What least squares on finitely many noised copies may add: a share 1 / (n noises) in every step."""
+def trained_on_copies(case: Case) -> Array:
+    """Its mean with the noise of the training."""
     get = case.loop.get
-    return _bias_moments(case)[0] * get("steps") / (get("n") * get("noises"))
+    law = laws(lambda s: mapped(case, s), get("variance"), get("n"), 1)[0]
+    s = np.exp(law.nodes)
+    made = generated_variance(schedule_of(case), s, get("n") * get("noises"))
+    return np.asarray(law.weights @ (made / s))
 
 
 def forecasted(case: Case) -> Array:

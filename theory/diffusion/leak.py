@@ -8,7 +8,7 @@ E Delta_jj^2 = 2 s_j^2 / n:
                         + sum_{i != j} s_i s_j / n [g(s_i) - g(s_j) - g'(s_j)(s_i - s_j)] / (s_i - s_j)^2,
 
 with an error of order n^-2 (own derivation). The sum is a floor under the smallest directions; eigenvalues,
-or diagonal models, do not have it.
+or diagonal models, do not have it. Without an expansion in s the mean is a cubature over Bartlett's factor.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from theory import cubature
 from theory.diffusion.sampler_map import VarianceMap
+from theory.wishart.near_source import bartlett
 
 Array = NDArray[np.float64]
 
@@ -60,3 +62,12 @@ def leak(to: VarianceMap, variances: ArrayLike, n: int) -> Array:
     terms = s[None, :] * s[:, None] / n * np.where(near, second[:, None] / 2, quotient)
     np.fill_diagonal(terms, 0.0)
     return terms.sum(axis=1)
+
+
+def one_generation_by_cubature(to: VarianceMap, variances: ArrayLike, n: int) -> Array:
+    """The same from the eigenvectors of Sigma-hat at the nodes of `theory.cubature`, up to O(n^-3)."""
+    s = np.asarray(variances, float)
+    nodes, weights = cubature.rule(len(s) * (len(s) + 1) // 2)
+    root = np.sqrt(s)[:, None] * bartlett(nodes, n - 1, len(s))
+    values, vectors = np.linalg.eigh(root @ root.swapaxes(1, 2) / n)
+    return np.einsum("k,kji,ki->j", weights, vectors**2, np.asarray(to(values)))

@@ -67,7 +67,7 @@ def best_ddim(schedule: Schedule, s: ArrayLike) -> Array:
 def cosh_law(steps: int, s: ArrayLike) -> Array:
     """DDIM on the cosine schedule to first order in 1/T: lambda(s) = exp(-(pi^2 / 4T) cosh(ln(s) / 2)).
 
-    The error of ln lambda is of order T^-2. It follows from sum (turn)^2 and
+    The error of ln lambda is of order T^-3 (`cosh_law_error`). It follows from sum (turn)^2 and
     int phi'^2 = pi^2 (1 + s) / (8 sqrt s) over the schedule.
     """
     s = np.asarray(s, float)

@@ -14,6 +14,7 @@ from theory.claim import Case
 from theory.metrics import distances as metrics
 from theory.metrics import neighbours as metrics_neighbours
 from theory.metrics import vendi as metrics_vendi
+from theory.wishart import near_source
 
 Array = NDArray[np.float64]
 
@@ -36,10 +37,10 @@ def frechet_samples(case: Case) -> Array:
     return _means(metrics.frechet_of_sample(case.loop.get("variances"), case.loop.get("n")))
 
 
-def frechet_error(case: Case) -> Array:
-    """By how much it may err: a share d / n of itself."""
-    get = case.loop.get
-    return frechet_samples(case)[0] * len(get("variances")) / get("n")
+def frechet_by_cubature(case: Case) -> Array:
+    """Its mean up to O(n^-3)."""
+    n = case.loop.get("n")
+    return np.array(near_source.w2_squared(np.diag(case.loop.get("variances")), (n,), (n - 1,)))
 
 
 def pooled_loops(case: Case) -> Array:
@@ -81,22 +82,26 @@ def normal_neighbours(case: Case) -> Array:
 
 
 def limiting_neighbours(case: Case) -> Array:
-    """Of `metric neighbours`: precision (on the line), density and coverage of ever larger samples."""
+    """Of `metric neighbours`: coverage of ever larger samples."""
     dimension, real, fake, sizes, k = _isotropic(case)
     coverage = metrics_neighbours.coverage_limit(dimension, real, fake, sizes[1] / sizes[0], k)
-    share = metrics_neighbours.precision_limit(k)
-    return _means([share, np.nan, 1.0, coverage])
+    return _means([np.nan, np.nan, np.nan, coverage])
 
 
-def limiting_error(case: Case) -> Array:
-    """By how much they may err, of order 1/N: for coverage and density twice the change as N doubles."""
-    dimension, real, fake, sizes, k = _isotropic(case)
-    larger = (2 * sizes[0], 2 * sizes[1])
-    changes = [
-        2 * abs(of(dimension, real, fake, sizes, k) - of(dimension, real, fake, larger, k))
-        for of in (metrics_neighbours.density, metrics_neighbours.coverage)
-    ]
-    return np.array([1 / sizes[0], 0.0, *changes])
+def limiting_precision(case: Case) -> Array:
+    """Of `metric uniform neighbours`: precision and recall of ever larger samples."""
+    share = metrics_neighbours.precision_limit(case.loop.get("k"))
+    return _means([share, share, np.nan, np.nan])
+
+
+def finite_precision(case: Case) -> Array:
+    """The means alone of `uniform_neighbours`."""
+    return uniform_neighbours(case)[0]
+
+
+def finite_neighbours(case: Case) -> Array:
+    """The means alone of `normal_neighbours`."""
+    return normal_neighbours(case)[0]
 
 
 def uniform_neighbours(case: Case) -> Array:

@@ -22,6 +22,7 @@ VOCABULARY = {
     "theory.linear",
     "theory.loop",
     "theory.loop_file",
+    "theory.loop_tables",
     "theory.meal",
     "theory.observable",
     "theory.peers",

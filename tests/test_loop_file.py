@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from theory.discrete_source import Categorical
 from theory.generator import Diffusion, Training
 from theory.loop import Gaussian, Images, Loop, LoopError, Replace, Sampler, Unbiased
 from theory.loop_file import (
@@ -182,3 +183,38 @@ def test_any_text_as_a_sample_size_is_a_schedule_or_a_sentence(text):
     except LoopError:
         return
     assert loop.data.n.at(1) >= 2
+
+
+BREEDS = to_json(Loop(Categorical(zipf={"exponent": 1.2, "categories": 5}), Replace(9)))
+
+
+def test_a_setting_reaches_inside_a_table():
+    assert load(BREEDS, ["source.zipf.exponent=2"]).source.zipf == (2.0, 5)
+    heal = '{"policy":"heal","contaminated":{"policy":"replace","n":9},"generations":2,"real":9,"weight":1}'
+    loop = load(to_json(LOOPS[0]), [f"data={heal}", "data.contaminated.n=7"])
+    assert loop.data.contaminated.n == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "setting", "said"),
+    [
+        (to_json(LOOPS[0]), "data=3000000000", "data.n=3000000000"),
+        (to_json(LOOPS[0]), "n=50", "data.n=50"),
+        (to_json(LOOPS[0]), "data.n.size=50", "n is 100, which holds no size"),
+        (to_json(LOOPS[0]), "data.replace.n=50", "there are: n"),
+        (to_json(LOOPS[0]), "estimator.gain=2", "there are: none"),
+        (to_json(LOOPS[0]), "estimator.name=ridge", "maximum-likelihood, unbiased, weighted, kernel-density"),
+        (to_json(LOOPS[0]), "estimator.name=nothing", "available: maximum-likelihood, unbiased, weighted"),
+        (to_json(LOOPS[0]), "sampler.gain=2", "there are: bias, truncate, temperature, applies_to_source"),
+        (to_json(LOOPS[0]), 'selection={"rule":"tilt","strength":1}', "one of linear, quadratic"),
+        (to_json(LOOPS[0]), 'selection={"rule":"top-fraction","fraction":0.1}', "one of linear, typicality"),
+        (to_json(LOOPS[6]), 'generator={"kind":"diffusion"}', "one of affine, mlp, unet"),
+        (BREEDS, 'selection={"rule":"best-of","candidates":2}', "direction: a list of 5 rewards"),
+        (to_json(LOOPS[0]), 'start={"mean":[1,2]}', "start is 'gaussian': it must have the dimension"),
+    ],
+)
+def test_a_refusal_says_what_would_do(text, setting, said):
+    with pytest.raises(LoopError) as refusal:
+        load(text, [setting])
+    assert said in str(refusal.value)
+    assert "(" not in str(refusal.value).replace("(data", "")  # no object as Python writes it

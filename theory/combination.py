@@ -140,7 +140,7 @@ def check(loop: Any) -> None:
     for key in loop.sampler.given:
         if key not in biases:
             known = ", ".join(biases) or "none"
-            raise LoopError(f"sampler.{key}", getattr(loop.sampler, key), _only(family, "biases", known))
+            raise LoopError(f"sampler.{key}", getattr(loop.sampler, key), only(family, "biases", known))
     if loop.selection is not None:
         _require("selection.rule", loop.selection, row.rules, "rule", family)
     for field in fields(loop.estimator):
@@ -162,10 +162,11 @@ def check(loop: Any) -> None:
 def _require(key: str, part: Any, kinds: tuple[type, ...], word: str, family: str) -> None:
     if not isinstance(part, kinds):
         known = ", ".join(getattr(kind, word) for kind in kinds) or "none"
-        raise LoopError(key, getattr(part, word), _only(family, f"{key.partition('.')[0]} choices", known))
+        raise LoopError(key, getattr(part, word), only(family, f"{key.partition('.')[0]} choices", known))
 
 
-def _only(family: str, what: str, known: str) -> str:
+def only(family: str, what: str, known: str) -> str:
+    """What a family takes, in words; `known` is none where it takes nothing of the kind."""
     return f"the family {family} takes {known}" if known != "none" else f"the family {family} has no {what}"
 
 
@@ -230,7 +231,8 @@ def _check_categories(loop: Any) -> None:
             if getattr(part, "score", "linear") != "linear":
                 raise LoopError("selection.score", part.score, "categories have rewards: the score is linear")
             if not isinstance(value, tuple):
-                raise LoopError(key, value, f"a reward for each of {size} categories is needed")
+                given = None if value == 1.0 else value  # 1 is what a line has unless told otherwise
+                raise LoopError(key, given, f"a list of {size} rewards is needed, one a category")
         if isinstance(value, tuple) and len(value) != size:
             raise LoopError(key, list(value), f"there are {size} categories")
     k = loop.sampler.top_k

@@ -50,11 +50,15 @@ class Diffusion:
     width: int | None = None
     depth: int | None = None
     kind: ClassVar[str] = "diffusion"
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {
+        "network": (AFFINE, MLP, UNET),
+        "schedule": (LINEAR, COSINE, EDM),
+        "sampler": (DDIM, DDPM, HEUN),
+    }
 
     def __post_init__(self):
-        one_of("network", self.network, (AFFINE, MLP, UNET))
-        one_of("schedule", self.schedule, (LINEAR, COSINE, EDM))
-        one_of("sampler", self.sampler, (DDIM, DDPM, HEUN))
+        for key, words in self.choices.items():
+            one_of(key, getattr(self, key), words)
         _set(self, steps=check_count("steps", self.steps, 2), eta=real("eta", self.eta))
         if not is_symbolic(self.eta) and not 0 <= self.eta <= 1:
             raise LoopError("eta", self.eta, "a number from 0 to 1 is needed")
@@ -100,9 +104,10 @@ class Training:
     ema: Number
     clip: Number | None = None
     context_dropout: Number | None = None
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {"optimiser": (ADAM, ADAMW)}
 
     def __post_init__(self):
-        one_of("optimiser", self.optimiser, (ADAM, ADAMW))
+        one_of("optimiser", self.optimiser, self.choices["optimiser"])
         _set(
             self,
             rate=real("rate", self.rate),
@@ -138,4 +143,4 @@ def check_training(generator: object, training: Training | None) -> None:
     if trained and training is None:
         raise LoopError("training", None, "the table [training] is missing: the generator is a network")
     if training is not None and not trained:
-        raise LoopError("training", training, "there is no network to train")
+        raise LoopError("training", None, "there is no network to train")

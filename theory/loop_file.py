@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
-import tomllib
 from dataclasses import MISSING, fields, is_dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
+from theory.combination import GENERATED, TABLE, only, usual_estimator
 from theory.discrete_source import Categorical, Markov, Poisson
 from theory.estimator import KernelDensity, MaximumLikelihood, Smoothed, Unbiased, Weighted
 from theory.expression import Expression
 from theory.generator import GENERATORS, Training
 from theory.linear import LeastSquares, Linear, Ridge
 from theory.loop import Loop
+from theory.loop_tables import TABLES, json_tables, tables, toml_tables
 from theory.policy import (
     Accumulate,
     AccumulateSubsample,
@@ -57,8 +56,6 @@ ESTIMATORS = {
     for part in (MaximumLikelihood, Unbiased, Weighted, Smoothed, KernelDensity, LeastSquares, Ridge)
 }
 
-TABLES = ("source", "start", "data", "estimator", "sampler", "selection", "generator", "training")
-
 
 def from_mapping(tables: Any) -> Loop:
     """The loop that nested mappings describe (what TOML or JSON hold).
@@ -76,14 +73,16 @@ def from_mapping(tables: Any) -> Loop:
         if not isinstance(content, dict):
             raise LoopError(name, content, "a table is needed")
     source = _chosen(tables, "source", "family", FAMILIES)
+    row = TABLE[type(source)]
+    biases = GENERATED if "generator" in tables else row.biases
     parts = {
         "source": source,
-        "data": _chosen(tables, "data", "policy", POLICIES),
+        "data": _chosen(tables, "data", "policy", POLICIES, row.policies),
         "estimator": _estimator(tables, source),
-        "sampler": _part(Sampler, tables.get("sampler", {}), "sampler"),
+        "sampler": _part(Sampler, tables.get("sampler", {}), "sampler", (*biases, "applies_to_source")),
     }
     if "selection" in tables:
-        parts["selection"] = _chosen(tables, "selection", "rule", RULES)
+        parts["selection"] = _chosen(tables, "selection", "rule", RULES, row.rules)
     if "generator" in tables:
         parts["generator"] = _chosen(tables, "generator", "kind", GENERATORS)
     if "training" in tables:
@@ -98,10 +97,11 @@ def from_mapping(tables: Any) -> Loop:
 
 def _estimator(tables: dict[str, Any], source: Any) -> Any:
     """The estimator described; without a name the family's usual one, other keys kept."""
-    from theory.combination import usual_estimator
-
     content = {"name": usual_estimator(source).name} | tables.get("estimator", {})
-    return _chosen({"estimator": content}, "estimator", "name", ESTIMATORS)
+    row = TABLE[type(source)]
+    return _chosen(
+        tables | {"estimator": content}, "estimator", "name", ESTIMATORS, row.estimators, row.options
+    )
 
 
 def _unlike(source: Any, start: dict[str, Any]) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def to_mapping(loop: Loop) -> dict[str, dict[str, Any]]:
 
 def from_toml(text: str) -> Loop:
     """The loop a TOML document describes."""
-    return from_mapping(_toml_tables(text))
+    return from_mapping(toml_tables(text))
 
 
 def to_toml(loop: Loop) -> str:
@@ -146,7 +146,7 @@ def to_toml(loop: Loop) -> str:
 
 def from_json(text: str) -> Loop:
     """The loop a JSON object describes."""
-    return from_mapping(_json_tables(text))
+    return from_mapping(json_tables(text))
 
 
 def to_json(loop: Loop) -> str:
@@ -164,33 +164,9 @@ def load(argument: str, settings: list[str] | tuple[str, ...] = ()) -> Loop:
 
     Args:
         argument: as above; a file's format is TOML unless it begins with `{`.
-        settings: `table.key=value` changes made to it, the value in JSON or a bare word; or `table={...}`.
+        settings: changes made to it, as in `theory.loop_tables.tables`.
     """
     return from_mapping(tables(argument, settings))
-
-
-def tables(argument: str, settings: list[str] | tuple[str, ...] = ()) -> dict[str, Any]:
-    """The tables that `load` makes a loop of, as they are written."""
-    if argument.lstrip().startswith("{"):
-        found = _json_tables(argument)
-    else:
-        text = _text(argument)
-        found = (_json_tables if text.lstrip().startswith("{") else _toml_tables)(text, argument)
-    if not isinstance(found, dict):
-        raise LoopError("the loop", found, "a table with source and data is needed")
-    for setting in settings:
-        path, equals, value = setting.partition("=")
-        table, dot, key = path.strip().partition(".")
-        whole = _setting_value(value)
-        if equals and table and not dot and isinstance(whole, dict):
-            found[table] = whole
-            continue
-        if not (equals and dot and key):
-            raise LoopError("--set", setting, "write table.key=value, or table={...} for a whole table")
-        if not isinstance(found.setdefault(table, {}), dict):
-            raise LoopError(table, found[table], "a table is needed")
-        found[table][key] = _setting_value(value)
-    return found
 
 
 def to_settings(loop: Loop) -> list[str]:
@@ -202,30 +178,44 @@ def to_settings(loop: Loop) -> list[str]:
     ]
 
 
-def _chosen(tables: dict, table: str, key: str, choices: dict[str, type]) -> Any:
-    """The part that `table` describes, its class chosen by `key`."""
+def _chosen(
+    tables: dict,
+    table: str,
+    key: str,
+    choices: dict[str, type],
+    fitting: tuple[type, ...] | None = None,
+    keys: tuple[str, ...] | None = None,
+) -> Any:
+    """The part that `table` describes, its class chosen by `key`; refusals name `fitting` ones and `keys`."""
     if table not in tables:
         raise LoopError(table, None, f"the table [{table}] is missing")
     content = dict(tables[table])
+    known = ", ".join(word for word, kind in choices.items() if fitting is None or kind in fitting) or "none"
     if key not in content:
-        raise LoopError(f"{table}.{key}", None, f"it is missing; available: {', '.join(choices)}")
+        raise LoopError(f"{table}.{key}", None, f"it is missing; available: {known}")
     choice = content.pop(key)
     if not isinstance(choice, str) or choice not in choices:
-        raise LoopError(f"{table}.{key}", choice, f"unknown; available: {', '.join(choices)}")
-    return _part(choices[choice], content, table)
+        raise LoopError(f"{table}.{key}", choice, f"unknown; available: {known}")
+    if fitting is not None and choices[choice] not in fitting:
+        family = tables["source"]["family"]
+        raise LoopError(f"{table}.{key}", choice, only(family, f"{table} choices", known))
+    return _part(choices[choice], content, table, keys)
 
 
-def _part(kind: type, content: dict[str, Any], table: str) -> Any:
+def _part(kind: type, content: dict[str, Any], table: str, shown: tuple[str, ...] | None = None) -> Any:
+    """A part from its keys; a refusal names those that are `shown`, all if None."""
     keys = {field.name: field for field in fields(kind)}
     for key, value in content.items():
         if key in keys and value is None:
             raise LoopError(f"{table}.{key}", value, "null is not a value")
         if key not in keys:
-            known = ", ".join(keys) or "none"
+            known = ", ".join(key for key in keys if shown is None or key in shown) or "none"
             raise LoopError(f"{table}.{key}", value, f"no such key here; there are: {known}")
     for key, field in keys.items():
         if key not in content and field.default is MISSING:
-            raise LoopError(f"{table}.{key}", None, "it is missing")
+            words = getattr(kind, "choices", {}).get(key)
+            which = "" if words is None else f"; one of {', '.join(words)} is needed"
+            raise LoopError(f"{table}.{key}", None, f"it is missing{which}")
     if kind is Heal:
         content = content | {"contaminated": _contaminated(content["contaminated"], table)}
     try:
@@ -265,45 +255,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Expression):
         return value.text
     return str(value) if is_symbolic(value) else value
-
-
-def _json_tables(text: str, name: str | None = None) -> dict:
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        table: dict[str, Any] = {}
-        for key, value in pairs:
-            if key in table:
-                raise LoopError(key, value, "the key is given twice")
-            table[key] = value
-        return table
-
-    try:
-        return json.loads(text, object_pairs_hook=unique)
-    except LoopError:
-        raise
-    except (ValueError, RecursionError) as error:
-        raise LoopError("the loop", name or text, f"it is not JSON ({error})") from None
-
-
-def _toml_tables(text: str, name: str | None = None) -> dict:
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise LoopError("the loop", name or text, f"it is not TOML ({error})") from None
-
-
-def _text(argument: str) -> str:
-    try:
-        raw = sys.stdin.buffer.read() if argument == "-" else Path(argument).read_bytes()
-        return raw.decode()
-    except UnicodeDecodeError:
-        raise LoopError("the loop", argument, "the file is not UTF-8 text") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise LoopError("the loop", argument, f"the file cannot be read ({reason})") from None
-
-
-def _setting_value(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text.strip()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import is_dataclass
 from typing import Any
 
 Number = Any  # a float, or a SymPy expression
@@ -19,13 +20,28 @@ class LoopError(ValueError):
 
     def __str__(self) -> str:
         key = self.key if self.key.isprintable() else repr(self.key)
-        if self.value is None:
+        value = _word(self.value)
+        if value is None:
             return f"{_short(key)}: {self.reason}"
-        return f"{_short(key)} is {_short(repr(self.value))}: {self.reason}"
+        return f"{_short(key)} is {_short(repr(value))}: {self.reason}"
 
     def under(self, table: str) -> LoopError:
         """The same complaint, its key seen from the table above."""
         return type(self)(f"{table}.{self.key}", self.value, self.reason)
+
+
+def _word(value: object) -> object:
+    """A value as it is said: of a part of a loop its name in a file, or nothing; an expression as text."""
+    if isinstance(value, list | tuple) and any(map(_is_part, value)):
+        return None
+    if not _is_part(value):
+        return value
+    words = (getattr(value, key, None) for key in ("family", "policy", "rule", "kind", "text", "name"))
+    return next((word for word in words if isinstance(word, str)), None)
+
+
+def _is_part(value: object) -> bool:
+    return is_dataclass(value) and not isinstance(value, type)
 
 
 def _short(text: str) -> str:

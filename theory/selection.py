@@ -18,6 +18,8 @@ from theory.quantity import LoopError, Number, array, flag, is_symbolic, one_of,
 
 LINEAR, TYPICALITY, QUADRATIC = "linear", "typicality", "quadratic"
 POPULATION, POOL = "population", "pool"
+SCORES = (LINEAR, TYPICALITY)
+REWARDS = (LINEAR, QUADRATIC)
 
 
 def _set(part: object, **values: object) -> None:
@@ -35,7 +37,7 @@ def _direction(value: object) -> Any:
 
 def _scored(rule: TopFraction | BestOf) -> None:
     """Check the score of a rule and the direction that a linear one has."""
-    one_of("score", rule.score, (LINEAR, TYPICALITY))
+    one_of("score", rule.score, SCORES)
     if rule.score == TYPICALITY and rule.direction is not None:
         raise LoopError("direction", rule.direction, "typicality has no direction")
     if rule.score == LINEAR:
@@ -61,6 +63,7 @@ class TopFraction:
     threshold: str = POPULATION
     applies_to_source: bool = False
     rule: ClassVar[str] = "top-fraction"
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {"score": SCORES}
 
     def __post_init__(self):
         fraction = real("fraction", self.fraction)
@@ -149,9 +152,10 @@ class Tilt:
     direction: Any = None
     applies_to_source: bool = False
     rule: ClassVar[str] = "tilt"
+    choices: ClassVar[dict[str, tuple[str, ...]]] = {"reward": REWARDS}
 
     def __post_init__(self):
-        one_of("reward", self.reward, (LINEAR, QUADRATIC))
+        one_of("reward", self.reward, REWARDS)
         _set(self, strength=_not_negative("strength", self.strength))
         if self.reward == LINEAR:
             if self.centre is not None:

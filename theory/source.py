@@ -64,7 +64,9 @@ def _check_covariance(key: str, matrix: tuple[tuple[Number, ...], ...]) -> None:
     for i in range(size):
         for j in range(i):
             if matrix[i][j] != matrix[j][i]:
-                raise LoopError(key, matrix, f"it is not symmetric: entries {i},{j} and {j},{i} differ")
+                raise LoopError(
+                    key, matrix, f"it is not symmetric: entries {i + 1},{j + 1} and {j + 1},{i + 1} differ"
+                )
     if any(is_symbolic(entry) for row in matrix for entry in row):
         return
     import numpy as np

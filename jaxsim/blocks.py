@@ -22,6 +22,7 @@ from jaxsim.random import generation_key
 
 CALL_BYTES = 2**25  # what one device hands back in one call, at most
 CALL_BLOCKS = 16
+OPTIONS = {"cpu": {"xla_cpu_prefer_vector_width": 512}}  # XLA's own choice is 256 bits where there are 512
 WORTH = 2**23  # replicates times generations that are worth compiling for another device
 
 
@@ -40,6 +41,9 @@ class Kernel(NamedTuple):
         ahead: (key, replicate) -> random words of one generation, which `step` then takes in the key's place.
             They are made a generation before they are used: XLA would hash in the same loop that uses them,
             or in several, and a hash is a chain of operations that only a loop of its own can interleave.
+        together: whether `step`, `observe` and `ahead` are functions of all replicates of a block, which lie
+            on the last axis of what they take and give; else they are functions of one.
+        cost: of a generation of a replicate, in those of a loop on the line.
     """
 
     start: Callable
@@ -51,6 +55,12 @@ class Kernel(NamedTuple):
     keep: str
     bins: tuple[int, ...] = ()
     ahead: Callable | None = None
+    together: bool = False
+    cost: int = 1
+
+    def each(self, function: Callable) -> Callable:
+        """A function of one replicate as one of a block."""
+        return function if self.together else jax.vmap(function)
 
     def words(self, key: Any, replicate: Any) -> Any:
         """What `step` takes: the random words of a generation, or its key."""
@@ -98,22 +108,24 @@ def _block(kernel: Kernel, request: Request, block: Any) -> tuple[Any, ...]:
 
     def words(generation: Any) -> Any:
         key = keys[0][generation], keys[1][generation]
-        return key if kernel.ahead is None else jax.vmap(lambda i: kernel.ahead(key, i))(replicates)
+        return key if kernel.ahead is None else kernel.each(lambda i: kernel.ahead(key, i))(replicates)
 
     def move(generation: Any, carry: Any) -> Any:
         step = _at(request.steps, generation)
         if kernel.ahead is None:
             key = words(generation)
-            return jax.vmap(lambda i, s: kernel.step(request.fixed, step, key, i, s))(replicates, carry)
+            return kernel.each(lambda i, s: kernel.step(request.fixed, step, key, i, s))(replicates, carry)
         state, drawn = carry
-        advance = jax.vmap(lambda w, i, s: kernel.step(request.fixed, step, w, i, s))
+        advance = kernel.each(lambda w, i, s: kernel.step(request.fixed, step, w, i, s))
         return advance(drawn, replicates, state), words(generation + 1)
 
     def look(generation: Any, state: Any) -> tuple[Any, ...]:
         step = _at(request.steps, generation)
         seen = (
-            jax.vmap(lambda s, n=n: kernel.observe(n, request.fixed, step, s))(state) for n in kernel.names
+            kernel.each(lambda s, n=n: kernel.observe(n, request.fixed, step, s))(state) for n in kernel.names
         )
+        if kernel.together:
+            seen = (jnp.moveaxis(y, -1, 0) for y in seen)
         if kernel.keep == "histogram":
             mark = jnp.searchsorted(request.marks, generation)
             return tuple(_below(y, kept, edges[mark]) for y, edges in zip(seen, request.levels, strict=True))
@@ -128,6 +140,8 @@ def _block(kernel: Kernel, request: Request, block: Any) -> tuple[Any, ...]:
     first = jax.tree.map(
         lambda leaf: jnp.broadcast_to(leaf, (kernel.block, *leaf.shape)), kernel.start(request.fixed)
     )
+    if kernel.together:
+        first = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, -1), first)
     begin = first if kernel.ahead is None else (first, words(jnp.int32(1)))
     return lax.scan(stretch, (jnp.int32(0), begin), request.marks)[1]
 
@@ -178,7 +192,7 @@ def program(kernel: Kernel, capacity: int) -> Callable:
 
         return lax.fori_loop(0, wanted, one, empty)
 
-    return jax.jit(local)
+    return jax.jit(local, compiler_options=OPTIONS.get(jax.default_backend()))
 
 
 def run(
@@ -195,7 +209,7 @@ def run(
     """
     seeds, marks = int(request.seeds), len(request.marks)
     blocks = -(-seeds // kernel.block)
-    work = (blocks - start) * kernel.block * int(request.marks[-1])
+    work = (blocks - start) * kernel.block * int(request.marks[-1]) * kernel.cost
     devices = devices[: max(1, min(blocks - start, work // WORTH + 1))]
     compiled, request = program(kernel, capacity), padded(request)
     with jax.enable_x64(True):

@@ -9,6 +9,7 @@ from jax import lax
 from jaxtyping import Array, Bool, Float
 
 SWEEPS = 40  # a bound; ten suffice
+ROWS = 4  # of a product that is written out, in one loop
 
 
 def trapezoid(scatter: Float[Array, "d d"], alive: Bool[Array, " d"]) -> Float[Array, "d d"]:
@@ -23,6 +24,20 @@ def trapezoid(scatter: Float[Array, "d d"], alive: Bool[Array, " d"]) -> Float[A
         return left - found[:, None] * found, factor.at[:, j].set(found)
 
     return lax.fori_loop(0, len(scatter), column, (scatter, jnp.zeros_like(scatter)))[1]
+
+
+def lower_product(left: Float[Array, "d d ..."], right: Float[Array, "d d ..."]) -> Float[Array, "d d ..."]:
+    """The product of two lower triangular matrices; written out where there are axes behind."""
+    if left.ndim == right.ndim == 2:
+        return left @ right
+    behind = max(left.ndim, right.ndim)
+    left, right = (a.reshape(a.shape + (1,) * (behind - a.ndim)) for a in (left, right))
+    d, found = len(left), []
+    for low in range(0, d, ROWS):
+        high = min(low + ROWS, d)
+        rows = sum(left[low:high, k, None] * right[k, :high] for k in range(high))
+        found.append(jnp.pad(rows, ((0, 0), (0, d - high), *((0, 0),) * (behind - 2))))
+    return jnp.concatenate(found)
 
 
 def solve_unit_lower(matrix: Float[Array, "d d"], right: Float[Array, "d k"]) -> Float[Array, "d k"]:

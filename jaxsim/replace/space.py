@@ -13,24 +13,36 @@ first n_g - 1 columns live on, and the rest are zero. Own derivation.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 from scipy.special import erf
 
 from jaxsim.schedule import Schedule, covariance, gaussians, mean_vector
-from jaxsim.triangular import singular_values, solve_unit_lower, trapezoid
+from jaxsim.triangular import lower_product, singular_values, solve_unit_lower, trapezoid
 from theory.loop import Loop
 from theory.observable import SPACE
 
 LARGEST_CHEAP = 8  # up to this dimension every observable is given by default
 COSTLY = ("covariance", "eigenvalues", "w2_squared")
+ENTRYWISE = (
+    "mean_error",
+    "mean_error_squared",
+    "mean_error_fourth",
+    "variance",
+    "log_det",
+    "trace",
+    "square_of_trace",
+    "lyapunov",
+)  # as they stand also of a block of replicates
 FULL_RANK = ("log_det", "lyapunov", "kl_to_source", "kl_from_source")
 
-Vector = Float[Array, " d"]
-Matrix = Float[Array, "d d"]
+Vector = Float[Array, "d ..."]  # replicates may lie behind
+Matrix = Float[Array, "d d ..."]
 
 
 class Fixed(NamedTuple):
@@ -172,15 +184,21 @@ def advance(step: Step, state: State, normal: Vector, log_pivot: Vector, lower: 
 
 def factor(fixed: Fixed, step: Step, state: State, scaled: bool = False) -> Matrix:
     """F with covariance F F^T; if `scaled`, divided by its largest column's scale."""
-    h = step.after + state.deviation / 2
+    h, alive = _beside(step.after, state) + state.deviation / 2, _beside(step.alive, state)
     if scaled:
-        h = h - jnp.max(jnp.where(step.alive, h, -jnp.inf))
-    return fixed.factor @ (state.shape * jnp.where(step.alive, jnp.exp(h), 0))
+        h = h - jnp.max(jnp.where(alive, h, -jnp.inf), axis=0)
+    return lower_product(fixed.factor, state.shape * jnp.where(alive, jnp.exp(h), 0))
 
 
 def observe(name: str, fixed: Fixed, step: Step, state: State) -> Array:
-    """An observable of a state, in units of `length`; logarithms as deviations from their drift."""
-    return OBSERVABLES[name][0](fixed, step, state)
+    """An observable of a state, in units of `length`; logarithms as deviations from their drift.
+
+    Where replicates lie on an axis behind, they do so in what is returned.
+    """
+    look = partial(OBSERVABLES[name][0], fixed, step)
+    if name in ENTRYWISE or state.u.ndim == 1:
+        return look(state)
+    return jax.vmap(look, in_axes=-1, out_axes=-1)(state)
 
 
 def unit(name: str, loop: Loop, plan: Schedule) -> tuple[np.ndarray, float]:
@@ -209,12 +227,17 @@ def default(plan: Schedule) -> tuple[str, ...]:
     return tuple(name for name in available(plan) if name not in left_out)
 
 
+def _beside(parameter: Array, state: State) -> Array:
+    """A parameter [d], with an axis for the replicates where the state has one."""
+    return parameter.reshape(parameter.shape + (1,) * (state.u.ndim - 1))
+
+
 def _error(fixed: Fixed, state: State) -> Vector:
-    return fixed.offset + fixed.factor @ state.u
+    return _beside(fixed.offset, state) + fixed.factor @ state.u
 
 
 def _error_squared(fixed: Fixed, step: Step, state: State) -> Array:
-    return jnp.sum(_error(fixed, state) ** 2)
+    return jnp.sum(_error(fixed, state) ** 2, axis=0)
 
 
 def _variance(fixed: Fixed, step: Step, state: State) -> Vector:
@@ -280,11 +303,11 @@ OBSERVABLES: dict[str, tuple[Callable[[Fixed, Step, State], Array], int]] = {
     "mean_error_fourth": (lambda f, p, s: _error_squared(f, p, s) ** 2, 4),
     "variance": (_variance, 2),
     "covariance": (_covariance, 2),
-    "log_det": (lambda f, p, s: jnp.sum(s.deviation), 0),
+    "log_det": (lambda f, p, s: jnp.sum(s.deviation, axis=0), 0),
     "log_pseudo_det": (_log_pseudo_det, 0),
-    "trace": (lambda f, p, s: jnp.sum(_variance(f, p, s)), 2),
+    "trace": (lambda f, p, s: jnp.sum(_variance(f, p, s), axis=0), 2),
     "trace_of_square": (_trace_of_square, 4),
-    "square_of_trace": (lambda f, p, s: jnp.sum(_variance(f, p, s)) ** 2, 4),
+    "square_of_trace": (lambda f, p, s: jnp.sum(_variance(f, p, s), axis=0) ** 2, 4),
     "effective_rank": (_effective_rank, 0),
     "eigenvalues": (_eigenvalues, 2),
     "lyapunov": (lambda f, p, s: s.deviation * p.reciprocal, 0),

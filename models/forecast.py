@@ -2,37 +2,45 @@ r"""From generation 1 alone: how a generator samples and how much it has learnt,
 
 In direction j a model was trained on points of variance a_j and made points of variance b_j. With the known
 map g of the sampler (`theory.diffusion.sampler_map`, in the units in which the network is trained: variances
-over the mean variance of the training set) and n training points,
+over the mean variance of the training set), n training points and their covariance S,
 
-    ln lambda_j = ln(b_j / a_j),        ln c_j = ln lambda_j - ln(g(a_j) / a_j) - ln(1 - 1/n),
+    ln lambda_j = ln(b_j / a_j),        ln c_j = ln b_j - ln g((1 - 1/n) S)_jj,
 
 c_j being what neither the sampler nor the size of the training set explains: the network. Under `replace`
 what is made is what the next generation is trained on, so that the log variance x obeys
 
-    x' = r^(k-1) ln c_j + ln g(e^x) + ln(1 - 1/n) + w_j z        in the k-th generation after the first.
+    x'_j = r^k ln c_j + ln g((1 - 1/n) S)_jj + w_j z        in the k-th generation after the first.
 
 w_j^2 is the sampling variance (kappa_j - 1) / n, times how much more the replicates differ than that:
 retraining. What a network cannot represent it removes, and what is removed is not there to be removed again;
 generation 1 cannot say how much is left, so the persistence r is uniform on (0, 1). Where c_j is 1 it does
-not matter. The control keeps lambda_j constant. Intervals are quantiles of simulated paths. Own derivation,
-after `theory.diffusion.forecast`.
+not matter. The control keeps lambda_j constant. Intervals are quantiles of simulated paths (`models.paths`).
+
+Directions are the principal ones of the real points; for images, of their features in the hidden layer of
+the classifier. A feature is linear where noise is small: white noise of variance v on the image moves it by
+v |grad|^2, so the unit of a feature's variance is that of a pixel's times the mean of |grad|^2, and a linear
+feature w x has the variance w' Sigma w / |w|^2 in the units of the sampler. Own derivation, after
+`theory.diffusion.forecast`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.stats import truncnorm
 
 from models.generation import Generation
-from models.judging import Judge
+from models.judging import FEATURE, Judge
+from models.paths import Map, Sampler, Step, constant, shaped, variances
 from models.real import Real
+from models.scores import LEVEL, scored
 from theory.diffusion import sampler_map as diffusion
 from theory.diffusion import schedule as diffusion_schedule
 from theory.diffusion.forecast import Estimate, inverse_effective_size, mean_discrepancy, useful_horizon
 from theory.generator import AFFINE, COSINE, DDPM, HEUN, LINEAR, Diffusion
 from theory.loop import Loop, LoopError, Replace
+from theory.loop import Sampler as LoopSampler
 from theory.replacement import sample_sizes
 
 DIRECTIONS = 16
@@ -41,14 +49,8 @@ DIRECTIONS = 16
 DEAD = 1e-9
 """The share of the variance below which a direction counts as one in which nothing varies."""
 
-LEVEL = 0.9
-DRAWS = 1000
-"""Simulated paths behind an interval."""
-
 SURE = 3.0
 """Standard errors beyond which c differs from 1."""
-
-Map = Callable[[Any], np.ndarray]
 
 
 class Learnt(NamedTuple):
@@ -68,23 +70,37 @@ class Learnt(NamedTuple):
     freedom: float
     inverse_size: Estimate
 
+    def step(self, bias: Estimate) -> Step:
+        """What moves a log variance whose unexplained drift is `bias`."""
+        return Step(bias.value, bias.error, self.spread, self.freedom)
 
-class Path(NamedTuple):
-    """Log variances at generations 2, ..., T, each [replicate, generation, direction].
+    @property
+    def of_network(self) -> np.ndarray:
+        """Whether a direction's c differs from 1 beyond its error."""
+        return np.abs(self.log_network.value) > SURE * self.log_network.error
 
-    Attributes:
-        centre: medians.
-        low: lower ends of the intervals.
-        high: their upper ends.
+    @property
+    def horizon(self) -> float:
+        """Generations until the unknown part of ln lambda has grown to order one, in the median direction.
+
+        That part is its standard error and, where c is the network's, ln c: nobody knows how long it lasts.
+        """
+        unknown = np.where(self.of_network, self.log_network.value, 0.0)
+        return float(np.median(useful_horizon(Estimate(unknown, np.hypot(self.log_bias.error, unknown)))))
+
+
+def sampler_map(generator: Diffusion, bias: float = 1.0) -> Map:
+    """The map of theory on the variance of a direction, with the exact score.
+
+    Args:
+        generator: its schedule and sampler.
+        bias: the variance of the noise that is drawn; that of what an affine score makes is multiplied by it.
     """
-
-    centre: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    exact = _exact_map(generator)
+    return lambda s: bias * exact(s)
 
 
-def sampler_map(generator: Diffusion) -> Map:
-    """The map of theory on the variance of a direction, with the exact score."""
+def _exact_map(generator: Diffusion) -> Map:
     if generator.schedule == LINEAR:
         schedule = diffusion_schedule.linear(generator.steps)
     elif generator.schedule == COSINE:
@@ -98,7 +114,9 @@ def sampler_map(generator: Diffusion) -> Map:
     return lambda s: diffusion.ddim_with_noise(schedule, s, generator.eta)
 
 
-def forecast(loop: Loop, real: Real, judge: Judge, generations: list[Generation]) -> dict[str, Any]:
+def forecast(
+    loop: Loop, real: Real, judge: Judge, generations: list[Generation], *, pixels: bool = False
+) -> dict[str, Any]:
     """Forecast generations 2 to T of a run from its first, and say how it came out.
 
     Args:
@@ -106,47 +124,76 @@ def forecast(loop: Loop, real: Real, judge: Judge, generations: list[Generation]
         real: its real points.
         judge: what measured them.
         generations: 1 to T of the run; only the first is used for the forecast.
+        pixels: whether images are looked at along principal directions of their pixels, not features.
 
     Returns:
-        What generation 1 says, per direction; coverage and errors of the forecast and of the control.
+        What generation 1 says, per direction; under `forecast` and `constant` (the control) coverage, width
+        and scores as `models.paths.scored` gives them.
 
     Raises:
-        LoopError: for another policy, or if no direction varies.
+        LoopError: for another policy, a run kept without what is needed, or if no direction varies.
     """
     count = len(generations)
     if not isinstance(loop.data, Replace) or len(set(sample_sizes(loop.data.n, count))) > 1:
         raise LoopError("--forecast", loop.data.policy, "it is known for replace with a constant n")
-    first = generations[0].spectrum
+    features = not pixels and judge.feature_axes is not None
+    first, *later = (_moments(generation, features) for generation in generations)
     total = first["eaten_variance"].sum(axis=1, keepdims=True)
     least = np.minimum(first["loop_variance"], first["eaten_variance"])
     chosen = np.flatnonzero((least > DEAD * total).all(axis=0))[:DIRECTIONS]
     if not len(chosen):
         raise LoopError("--forecast", None, "generation 1 varies in no direction")
-    to = sampler_map(loop.generator)
-    unit = _unit(loop, real, first["eaten_variance"])
+    to = sampler_map(loop.generator, _noise(loop.sampler))
+    shrinking = loop.generator.network != AFFINE
     made = sample_sizes(loop.data.n, 1)[0]
-    reference = judge.held_out_mean(), len(real.held_out[0])
-    learnt = learn(to, first, chosen, unit, made, reference)
-    truth = np.zeros((len(total), count - 1, len(chosen)))
-    for place, generation in enumerate(generations[1:]):
-        truth[:, place] = np.log(generation.spectrum["loop_variance"][:, chosen])
-    start = np.log(first["loop_variance"][:, chosen])
-    unit = _unit(loop, real, first["loop_variance"])
-    shaped = _simulated(to, start, learnt, unit, made, count - 1)
-    constant = _simulated(None, start, learnt, unit, made, count - 1)
-    found = {
+    response = judge.response()[chosen] if features else np.ones(len(chosen))
+    eaten, unit = (
+        _unit(loop, real, generations[0].spectrum[f"{whose}_variance"]) * response
+        for whose in ("eaten", "loop")
+    )
+    reference = judge.held_out_mean(features), len(real.held_out[0])
+    learnt = learn(Sampler(to, eaten, made, shrinking), first, chosen, reference)
+    start = first["loop_covariance"][:, chosen][:, :, chosen]
+    truth = np.zeros((len(start), 0, len(chosen)))
+    if later:
+        truth = np.log(np.stack([moments["loop_variance"][:, chosen] for moments in later], axis=1))
+    sampler = Sampler(to, unit, made, shrinking)
+    paths = {
+        "forecast": shaped(sampler, start, learnt.step(learnt.log_network), count - 1),
+        "constant": constant(
+            np.log(first["loop_variance"][:, chosen]), learnt.step(learnt.log_bias), count - 1
+        ),
+    }
+    return {
+        "space": "features" if features else "coordinates",
         "directions": len(chosen),
         "log_bias": _pair(learnt.log_bias),
         "log_network": _pair(learnt.log_network),
         "inverse_effective_size": _pair(learnt.inverse_size),
-        "useful_horizon": float(np.median(useful_horizon(learnt.log_bias))),
+        "useful_horizon": learnt.horizon,
         "level": LEVEL,
-        "forecast": _scored(shaped, truth),
-        "constant": _scored(constant, truth),
-        "median": np.exp(shaped.centre.mean(axis=0)).tolist(),
+        **{name: scored(found, truth) for name, found in paths.items()},
+        "median": np.exp(np.median(paths["forecast"], axis=0).mean(axis=0)).tolist(),
         "truth": np.exp(truth.mean(axis=0)).tolist(),
     }
+
+
+def _moments(generation: Generation, features: bool) -> dict[str, np.ndarray]:
+    """A generation's moments by the names they have outside the feature space."""
+    known = generation.spectrum
+    if not features:
+        return known
+    found = {name.replace(FEATURE, ""): moment for name, moment in known.items() if FEATURE in name}
+    if not found:
+        raise LoopError("--forecast", None, "the run was kept without moments in the feature space")
     return found
+
+
+def _noise(sampler: LoopSampler) -> float:
+    """The variance of what the sampler draws in the place of a standard normal (`models.sampling.noise`)."""
+    if sampler.truncate is not None:
+        return float(truncnorm.var(-float(sampler.truncate), float(sampler.truncate)))
+    return float(sampler.bias if sampler.temperature is None else sampler.temperature)
 
 
 def _unit(loop: Loop, real: Real, variances: np.ndarray) -> np.ndarray:
@@ -157,28 +204,22 @@ def _unit(loop: Loop, real: Real, variances: np.ndarray) -> np.ndarray:
 
 
 def learn(
-    to: Map,
-    first: dict[str, np.ndarray],
-    chosen: np.ndarray,
-    unit: np.ndarray,
-    made: int,
-    reference: tuple[np.ndarray, int],
+    sampler: Sampler, first: dict[str, np.ndarray], chosen: np.ndarray, reference: tuple[np.ndarray, int]
 ) -> Learnt:
     """What generation 1 says.
 
     Args:
-        to: the sampler's map.
-        first: its spectrum.
+        sampler: what it explains, in the units of the training set.
+        first: moments of generation 1.
         chosen: directions.
-        unit: of the training set's variances, [replicate, 1].
-        made: points behind the variances.
         reference: the mean of real points that were not trained on, and how many they are.
     """
     eaten, loop = first["eaten_variance"][:, chosen], first["loop_variance"][:, chosen]
     replicates = len(eaten)
     log_bias = np.log(loop / eaten)
-    log_network = log_bias - np.log(to(eaten / unit) / (eaten / unit)) - np.log1p(-1 / made)
-    sampling = (first["loop_kurtosis"][:, chosen].mean(axis=0) - 1) / made
+    explained = variances(sampler.root(first["eaten_covariance"][:, chosen][:, :, chosen]))
+    log_network = np.log(loop / explained)
+    sampling = (first["loop_kurtosis"][:, chosen].mean(axis=0) - 1) / sampler.made
     excess, freedom = 1.0, np.inf
     if replicates > 1:
         freedom = float((replicates - 1) * len(chosen))
@@ -191,7 +232,7 @@ def learn(
         for mean, variance in zip(first["loop_mean"][:, chosen] - held_out[chosen], eaten, strict=True)
     ]
     size = inverse_effective_size(
-        float(np.mean(gaps)), float(np.exp(log_bias.mean())), made, known, len(chosen) * replicates
+        float(np.mean(gaps)), float(np.exp(log_bias.mean())), sampler.made, known, len(chosen) * replicates
     )
     return Learnt(
         Estimate(log_bias.mean(axis=0), error),
@@ -200,60 +241,6 @@ def learn(
         freedom,
         size,
     )
-
-
-def _simulated(
-    to: Map | None, start: np.ndarray, learnt: Learnt, unit: np.ndarray, made: int, later: int
-) -> Path:
-    """Paths of the log variance after generation 1, and their medians and intervals.
-
-    Args:
-        to: the sampler's map; None keeps lambda constant.
-        start: x of generation 1, [replicate, direction].
-        learnt: what generation 1 says.
-        unit: of the variances, [replicate, 1]; it shrinks as the variances do.
-        made: n.
-        later: generations after the first.
-    """
-    rng = np.random.default_rng(0)
-    shape = (DRAWS, *start.shape)
-    heavy = 1.0 if np.isinf(learnt.freedom) else rng.chisquare(learnt.freedom, (DRAWS, 1, 1)) / learnt.freedom
-    spread = learnt.spread / np.sqrt(heavy)
-    centre = learnt.log_bias if to is None else learnt.log_network
-    bias = centre.value + spread / learnt.spread * centre.error * rng.standard_normal(
-        (DRAWS, 1, len(start[0]))
-    )
-    persistence = rng.random((DRAWS, 1, 1))
-    x, left = np.broadcast_to(start, shape), 1.0
-    paths = []
-    for _ in range(later):
-        noise = spread * rng.standard_normal(shape)
-        if to is None:
-            x = x + bias + noise
-        else:
-            left = left * persistence
-            before = x
-            relative = np.exp(x) / unit
-            x = left * bias + np.log(to(relative)) + np.log(unit) + np.log1p(-1 / made) + noise
-            unit = unit * np.exp(x).sum(-1, keepdims=True) / np.exp(before).sum(-1, keepdims=True)
-        tails = (1 - LEVEL) / 2, (1 + LEVEL) / 2
-        paths.append(np.quantile(x, (0.5, *tails), axis=0))
-    empty = np.zeros((3, len(start), 0, start.shape[1]))
-    return Path(*(np.stack(paths, axis=2) if paths else empty))
-
-
-def _scored(path: Path, truth: np.ndarray) -> dict[str, Any]:
-    """Coverage of the intervals, and the root mean square error of the log variance, by generation."""
-    if not truth.size:
-        return {"coverage": None, "coverage_by_generation": [], "error_by_generation": []}
-    inside = (path.low <= truth) & (truth <= path.high)
-    error = np.sqrt(((truth - path.centre) ** 2).mean(axis=(0, 2)))
-    return {
-        "coverage": float(inside.mean()),
-        "coverage_by_generation": inside.mean(axis=(0, 2)).tolist(),
-        "error_by_generation": error.tolist(),
-        "width_by_generation": (path.high - path.low).mean(axis=(0, 2)).tolist(),
-    }
 
 
 def _pair(estimate: Estimate) -> dict[str, Any]:
@@ -266,25 +253,34 @@ def told(found: dict[str, Any]) -> list[str]:
         (np.array(found[key]["value"]), np.array(found[key]["error"])) for key in ("log_bias", "log_network")
     )
     size = found["inverse_effective_size"]
+    where = " of the feature space" if found["space"] == "features" else ""
     lines = [
-        f"forecast from generation 1, {found['directions']} directions: effective bias "
+        f"forecast from generation 1, {found['directions']} directions{where}: effective bias "
         f"{np.exp(bias[0].mean()):.3f} (from {np.exp(bias[0].min()):.3f} to {np.exp(bias[0].max()):.3f}), "
         f"1/n_eff {size['value']:.2g} +- {size['error']:.1g}, useful for about "
         f"{found['useful_horizon']:.0f} generations"
     ]
     shaped, constant = found["forecast"], found["constant"]
     if shaped["coverage"] is not None:
-        lines.append(
-            f"its {found['level']:.0%} intervals held {shaped['coverage']:.0%} of the later log variances "
-            f"(with a constant bias {constant['coverage']:.0%}); error at the last generation "
-            f"{shaped['error_by_generation'][-1]:.3f} (with a constant bias "
-            f"{constant['error_by_generation'][-1]:.3f})"
-        )
+        lines += [
+            f"its {found['level']:.0%} intervals, {shaped['width']:.2f} wide on average, held "
+            f"{shaped['coverage']:.0%} of the later log variances (with a constant bias "
+            f"{constant['coverage']:.0%} in {constant['width']:.2f})",
+            f"interval score {shaped['interval_score']:.2f} (with a constant bias "
+            f"{constant['interval_score']:.2f}; less is better), ranked probability score "
+            f"{shaped['ranked_score']:.3f} ({constant['ranked_score']:.3f}), error at the last generation "
+            f"{shaped['by_generation']['error'][-1]:.3f} ({constant['by_generation']['error'][-1]:.3f})",
+        ]
     apart = np.abs(network[0]) > SURE * network[1]
     if apart.mean() > 0.5:
         lines.append(
             f"the bias is in the network: in {apart.sum()} of {len(apart)} directions the sampler does not "
             f"explain it (network's share {np.exp(network[0].mean()):.3f})"
+        )
+    else:
+        lines.append(
+            f"the bias is in the sampler: what it does not explain is within {SURE:.0f} standard errors in "
+            f"{(~apart).sum()} of {len(apart)} directions"
         )
     expanding = bias[0] + SURE * bias[1] > 0
     if expanding.any():

@@ -15,8 +15,9 @@ class Generation(NamedTuple):
         measures: metrics of every replicate of the loop, averaged over peers.
         control: those of the control.
         spectrum: moments along principal directions: of the loop's samples (those that the next generation is
-            trained on, where they are so many), of what its fit ate, and of the
-            control's samples: arrays [replicate, direction] by name.
+            trained on, where they are so many), of what its fit ate, and of the control's samples: arrays
+            [replicate, direction] by name (`loop_variance`, `eaten_variance`, ...; for images also in feature
+            space: `loop_feature_variance`, ...).
         pictured: samples to look at, of the loop and of the control: [replicate, image, ...].
     """
 

@@ -25,6 +25,14 @@ arXiv:2310.02664, section 2; Yoon et al. 2023)."""
 
 DIRECTIONS = 64
 
+FEATURE = "feature_"
+"""Begins the name of a moment in feature space."""
+
+LITTLE = 0.01
+"""The noise on which features are tried, in units of white."""
+
+NOISES = 4
+
 
 class Judge:
     """Compares generated points with held-out real ones.
@@ -33,6 +41,8 @@ class Judge:
         size: points compared of each.
         axes: principal directions of the real points, columns, at most 64, in decreasing order of variance.
         centre: the mean of the real points.
+        feature_axes: principal directions of the held-out images in the feature space, likewise; None for
+            points.
     """
 
     def __init__(self, real: Real, classifier: Classifier | None):
@@ -45,8 +55,8 @@ class Judge:
         flat = known.reshape(len(known), -1).astype(float)
         self._training = None if real.data is None else flat.astype(np.float32)
         self.centre = flat.mean(0)
-        axes = np.linalg.eigh(np.atleast_2d(np.cov(flat, rowvar=False))).eigenvectors
-        self.axes = axes[:, ::-1][:, :DIRECTIONS]
+        self.axes = _directions(flat)
+        self.feature_axes = None if classifier is None else _directions(self._reference.astype(float))
 
     def _features(self, values: np.ndarray) -> np.ndarray:
         if self._classifier is None:
@@ -113,20 +123,62 @@ class Judge:
         found["nearest_distance"] = float(nearest.mean())
         return found
 
-    def spectrum(self, points: Points) -> dict[str, Float[np.ndarray, "replicate direction"]]:
-        """Mean, unbiased variance and kurtosis along the principal directions of the real points."""
-        flat = points.values.reshape(*points.values.shape[:2], -1)
-        along = (flat - self.centre) @ self.axes
-        deviation = along - along.mean(axis=1, keepdims=True)
-        variance = (deviation**2).sum(axis=1) / (points.count - 1)
-        fourth = (deviation**4).mean(axis=1)
-        squared = np.maximum((deviation**2).mean(axis=1) ** 2, np.finfo(float).tiny)
-        return {"mean": along.mean(axis=1), "variance": variance, "kurtosis": fourth / squared}
+    def spectrum(self, points: Points) -> dict[str, Float[np.ndarray, "replicate ..."]]:
+        """Mean, unbiased covariance and kurtosis along the principal directions of the real points.
 
-    def held_out_mean(self) -> Float[np.ndarray, " direction"]:
-        """The mean of the held-out points along the same directions."""
+        For images the same, as `feature_mean` and so on, in the feature space of the classifier, along the
+        principal directions of the held-out images' features.
+        """
+        flat = points.values.reshape(*points.values.shape[:2], -1)
+        found = _moments((flat - self.centre) @ self.axes)
+        if self.feature_axes is not None:
+            features = np.stack([self._features(values) @ self.feature_axes for values in points.values])
+            found |= {FEATURE + name: moment for name, moment in _moments(features.astype(float)).items()}
+        return found
+
+    def held_out_mean(self, features: bool = False) -> Float[np.ndarray, " direction"]:
+        """The mean of the held-out points along the directions of `spectrum`.
+
+        Args:
+            features: whether those of the feature space.
+        """
         values = self._real.held_out[0]
+        if features:
+            return (self._features(values) @ self.feature_axes).mean(0)
         return (values.reshape(len(values), -1).mean(0) - self.centre) @ self.axes
+
+    def response(self) -> Float[np.ndarray, " direction"]:
+        """How a little white noise on images moves features: variance along each direction, per unit of it.
+
+        To first order the mean squared gradient of the direction over the held-out images.
+        """
+        rng = np.random.default_rng(2)
+        images = self._real.held_out[0][: self.size].astype(np.float32)
+        size = LITTLE * self._real.data.white
+        moved = [
+            self._features(images + size * rng.standard_normal(images.shape, np.float32)) - self._reference
+            for _ in range(NOISES)
+        ]
+        return ((np.concatenate(moved) @ self.feature_axes / size) ** 2).mean(axis=0)
+
+
+def _moments(along: np.ndarray) -> dict[str, Float[np.ndarray, "replicate ..."]]:
+    """Moments of points [replicate, point, direction]."""
+    deviation = along - along.mean(axis=1, keepdims=True)
+    covariance = np.swapaxes(deviation, 1, 2) @ deviation / (along.shape[1] - 1)
+    squared = np.maximum((deviation**2).mean(axis=1) ** 2, np.finfo(float).tiny)
+    return {
+        "mean": along.mean(axis=1),
+        "variance": np.diagonal(covariance, axis1=1, axis2=2),
+        "covariance": covariance,
+        "kurtosis": (deviation**4).mean(axis=1) / squared,
+    }
+
+
+def _directions(points: np.ndarray) -> Float[np.ndarray, "coordinate direction"]:
+    """Principal directions, in decreasing order of variance."""
+    axes = np.linalg.eigh(np.atleast_2d(np.cov(points, rowvar=False))).eigenvectors
+    return axes[:, ::-1][:, :DIRECTIONS]
 
 
 @mapped

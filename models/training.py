@@ -58,11 +58,11 @@ class Fit(NamedTuple):
 
 
 class Trainer(NamedTuple):
-    """How networks are fitted.
+    """How networks are fitted: one replicate, or with a leading axis all of them.
 
     Attributes:
-        begin: (keys, pool, total steps) -> Fit, from scratch.
-        resume: (keys, pool, total steps, model) -> Fit, from the weights of a model.
+        begin: (key, pool, total steps) -> Fit, from scratch.
+        resume: (key, pool, total steps, model) -> Fit, from the weights of a model.
         advance: (Fit, pool) -> (Fit, mean loss), `stride` steps.
         stride: see there.
     """
@@ -75,7 +75,7 @@ class Trainer(NamedTuple):
 
 @lru_cache(maxsize=8)
 def trainer(generator: Diffusion, training: Training, shape: tuple[int, ...], classes: int) -> Trainer:
-    """How one kind of network is fitted to points of one shape.
+    """How all replicates of one kind of network are fitted to points of one shape.
 
     Args:
         generator: the network.
@@ -83,10 +83,22 @@ def trainer(generator: Diffusion, training: Training, shape: tuple[int, ...], cl
         shape: of one point.
         classes: how many, 0 if they are not used.
     """
+    one = single(generator, training, shape, classes)
+    unrolled = _outside(generator)
+    begin, resume, advance = (mapped(f, unrolled=unrolled) for f in (one.begin, one.resume, one.advance))
+    return Trainer(begin, resume, advance, one.stride)
+
+
+def _outside(generator: Diffusion) -> bool:
+    """Whether steps are called from Python: XLA on a CPU is slow at convolutions inside loops."""
+    return generator.network == UNET and on_cpu()
+
+
+def single(generator: Diffusion, training: Training, shape: tuple[int, ...], classes: int) -> Trainer:
+    """How one replicate is fitted, as plain functions; the arguments are those of `trainer`."""
     start, apply = network(generator, shape, classes)
     transform = _transform(training)
-    outside = generator.network == UNET and on_cpu()
-    stride = 1 if outside else min(CHUNK, training.steps)
+    stride = 1 if _outside(generator) else min(CHUNK, training.steps)
 
     def begun(key, pool, total, parameters):
         mean, scale = standard(pool)
@@ -111,7 +123,7 @@ def trainer(generator: Diffusion, training: Training, shape: tuple[int, ...], cl
 
         return jax.vmap(one)(jax.random.split(drawn, len(values)), values, labels).mean()
 
-    def single(fit: Fit, pool: Pool):
+    def moved(fit: Fit, pool: Pool):
         here = jax.random.fold_in(fit.key, fit.count)
         drawing, training_key = jax.random.split(here)
         taken = jnp.searchsorted(
@@ -132,11 +144,11 @@ def trainer(generator: Diffusion, training: Training, shape: tuple[int, ...], cl
 
     def advance(fit: Fit, pool: Pool):
         if stride == 1:
-            return single(fit, pool)
-        fit, values = jax.lax.scan(lambda fit, _: single(fit, pool), fit, length=stride)
+            return moved(fit, pool)
+        fit, values = jax.lax.scan(lambda fit, _: moved(fit, pool), fit, length=stride)
         return fit, values.mean()
 
-    return Trainer(*(mapped(f, unrolled=outside) for f in (begin, resume, advance)), stride)
+    return Trainer(begin, resume, advance, stride)
 
 
 def progress_factor(count: Array, total: Array) -> Array:

@@ -163,7 +163,7 @@ def _learnt(loop: Loop, run: Any, first: list[Generation]) -> dict[str, tuple[fl
 
     spectrum = first[0].spectrum
     ratio = spectrum["loop_variance"].sum(axis=1) / spectrum["eaten_variance"].sum(axis=1)
-    told = forecast(loop, run.real, run.judge, first)["inverse_effective_size"]
+    told = forecast(loop, run.real, run.judge, first, pixels=True)["inverse_effective_size"]
     reach = 1.96 * told["error"]
     return {
         "bias": estimates.of_few(ratio),

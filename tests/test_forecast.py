@@ -15,6 +15,10 @@ VARIANCES = (4.0, 2.0, 1.0, 0.5, 0.2, 0.1)
 LOOP = Loop(Gaussian([0.0] * 6, VARIANCES), Replace(400), generator=Diffusion("affine", "linear", 20, "ddim"))
 
 
+def at_the_end(found, whose, score):
+    return found[whose]["by_generation"][score][-1]
+
+
 @pytest.fixture(scope="module")
 def foreseen(tmp_path_factory):
     run = Run(LOOP, 16, 0, tmp_path_factory.mktemp("forecast") / "run")
@@ -49,7 +53,9 @@ def test_the_intervals_cover_and_a_constant_bias_does_not(foreseen):
     found = foreseen[2]
     assert found["forecast"]["coverage"] >= LEVEL - 0.1
     assert found["constant"]["coverage"] < found["forecast"]["coverage"] - 0.1
-    assert found["forecast"]["error_by_generation"][-1] < found["constant"]["error_by_generation"][-1] / 2
+    assert at_the_end(found, "forecast", "error") < at_the_end(found, "constant", "error") / 2
+    for score in ("interval_score", "ranked_score"):
+        assert found["forecast"][score] < found["constant"][score] / 2
     assert "certify" not in " ".join(told(found))
 
 
@@ -67,7 +73,8 @@ def test_one_generation_is_forecast_without_a_verdict(foreseen):
     run, generations, _ = foreseen
     found = forecast(LOOP, run.real, run.judge, generations[:1])
     assert found["forecast"]["coverage"] is None
-    assert len(told(found)) == 1
+    assert found["forecast"]["by_generation"]["coverage"] == []
+    assert "interval" not in " ".join(told(found))
 
 
 def test_an_expanding_sampler_is_not_certified(tmp_path):

@@ -17,8 +17,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from paper_figs import style
-from paper_figs.estimates import COVERAGE
+from paper_figs import estimates, style
 from paper_figs.rows import Rows, provenance
 from paper_figs.stages import Progress
 from theory.generator import Diffusion, Training
@@ -97,18 +96,10 @@ def _reference(real: dict[str, float]) -> Iterator[dict[str, Any]]:
 
 
 def _measured(generation: Generation) -> Iterator[dict[str, Any]]:
-    from scipy import stats
-
     for whose, table in (("loop", generation.measures), ("control", generation.control)):
         for metric in METRICS:
-            values = table[metric]
-            centre, half = float(values.mean()), 0.0
-            if len(values) > 1:
-                reach = stats.t.ppf((1 + COVERAGE) / 2, len(values) - 1)
-                half = float(reach * values.std(ddof=1) / np.sqrt(len(values)))
-            yield _row(
-                generation.number, whose, metric=metric, value=centre, low=centre - half, high=centre + half
-            )
+            estimate = estimates.of_few(table[metric])
+            yield _row(generation.number, whose, metric=metric, **estimate._asdict())
 
 
 def _images(generation: Generation) -> Iterator[dict[str, Any]]:

@@ -8,7 +8,7 @@ import pytest
 
 import paper_figs
 from autophagy.__main__ import main
-from paper_figs import DATA, digits_samples, mnist_selection, policies_digits, style
+from paper_figs import DATA, digits_samples, generated, mnist_selection, policies_digits, style
 from paper_figs.rows import read
 from theory.generator import Diffusion, Training
 from theory.loop import Gaussian, Images, Loop, Replace, Sampler
@@ -103,8 +103,10 @@ def test_an_effective_size_below_nothing_is_the_real_one():
 
 def test_an_image_is_packed_and_unpacked():
     image = np.arange(16.0).reshape(4, 4, 1) * 17
-    assert mnist_selection.unpacked(mnist_selection.packed(image)).tolist() == image[..., 0].tolist()
-    assert mnist_selection.packed(image - 5).startswith("x000c")
+    assert generated.unpacked(generated.packed(image)).tolist() == image[..., 0].tolist()
+    assert generated.packed(image - 5).startswith("x000c")
+    colour = np.arange(48.0).reshape(4, 4, 3) * 5
+    assert generated.unpacked(generated.packed(colour)).tolist() == colour.tolist()
 
 
 def test_the_selection_can_be_collected_again(tmp_path, monkeypatch):
@@ -130,5 +132,5 @@ def test_the_committed_selection_says_what_was_run():
     for name in mnist_selection.LOOPS:
         for metric in mnist_selection.METRICS:
             found = rows.where(loop=name, metric=metric)
-            assert found.column("generation") == list(range(1, mnist_selection.GENERATIONS + 1))
+            assert found.column("generation") == list(range(mnist_selection.GENERATIONS + 1))
             assert all(row["low"] <= row["value"] <= row["high"] for row in found.records)

@@ -191,7 +191,7 @@ REGRESSION = (
         "L7", r"\alpha = 1-\kappa m,\quad \beta = 1-2\kappa m+\kappa^2m_2,\quad \eta = \gamma(m-\kappa m_2)",
         "Marchenko and Pastur 1967, doi:10.1070/SM1967v001n04ABEH001994",
         "one ridge fit as n, d grow at d / n = gamma: R_1 = (1-2a+b)B + sigma^2 eta + O(1/n)",
-        (Case(Loop(Linear(80, 0.64, 1.0), Replace(200), Ridge(0.3)), (1,), quick=False),),
+        (Case(Loop(Linear(20, 0.64, 1.0), Replace(50), Ridge(0.3)), (1,), quick=False),),
         status="asymptotic", check="limit", limit=_ridge_at_infinity, order=1, grown=_wider,
     ),
     _claim(

@@ -44,7 +44,7 @@ CHAPTERS = (
     ("mixture", "Diffusion samplers and guidance", ("D", "B")),
     ("mixture", "What is measured on samples", ("M",)),
 )
-"""Catalogue, heading, and the letters of its entries."""
+"""Subject, heading, and the letters of its entries."""
 
 
 def page() -> str:
@@ -53,16 +53,16 @@ def page() -> str:
     from theory.published import PUBLISHED as STATEMENTS
 
     parts = [INTRODUCTION]
-    for catalogue, heading, letters in CHAPTERS:
-        chosen = [claim for claim in CLAIMS if _is_in(claim, catalogue, letters)]
+    for subject, heading, letters in CHAPTERS:
+        chosen = [claim for claim in CLAIMS if _is_in(claim, subject, letters)]
         parts += [f"## {heading}\n", *map(_entry, chosen)]
     parts += [PUBLISHED, *map(_published, STATEMENTS)]
     return "\n".join(parts).rstrip() + "\n"
 
 
-def _is_in(claim: Claim, catalogue: str, letters: tuple[str, ...]) -> bool:
+def _is_in(claim: Claim, subject: str, letters: tuple[str, ...]) -> bool:
     found, _, entry = claim.id.partition(".")
-    return found == catalogue and entry.rstrip("0123456789abcdefghijklmnopqrstuvwxyz") in letters
+    return found == subject and entry.rstrip("0123456789abcdefghijklmnopqrstuvwxyz") in letters
 
 
 def _entry(claim: Claim) -> str:

@@ -163,7 +163,7 @@ def test_roots_square_to_the_mean_at_every_generation():
     assert (logarithm(x)[0] < 2 * np.log(root(x))).all()
 
 
-def test_roots_and_logarithms_as_the_catalogue_writes_them():
+def test_roots_and_logarithms_as_integrals():
     """A6 at n = 3, t = 3: its integrals by mpmath."""
     n, one = 3, mpmath.mpf(1)
 
@@ -187,7 +187,7 @@ def test_roots_and_logarithms_as_the_catalogue_writes_them():
 
 
 def test_limits_that_others_computed():
-    """A3, A2 and A5 of the catalogue."""
+    """A3, A2 and A5."""
     assert accumulating.unbiased_survival(3) == pytest.approx(0.780549, abs=5e-7)
     assert accumulating.survival_squared(5) == pytest.approx(0.938602, abs=5e-7)
     kept = (1 - Fraction(1, 100)) ** 2 * accumulating.subsampled_survival(100)

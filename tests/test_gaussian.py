@@ -159,7 +159,7 @@ def test_truncated_formulas(estimator):
         assert vanishes(moment(monomial, kind) - stated)
 
 
-def test_catalogue_values_of_the_truncated_variance():
+def test_printed_values_of_the_truncated_variance():
     v = truncated_moments(sp.Symbol("c", positive=True))(2)
     c = next(iter(v.free_symbols))
     printed = {
@@ -194,7 +194,7 @@ CONSTANTS = """
 
 @pytest.mark.parametrize("line", CONSTANTS.strip().splitlines())
 def test_printed_constants(line):
-    # Section 0.2 of the catalogue: c4, g, L unbiased, L maximum likelihood, the threshold of collapse.
+    # c4, g, L unbiased, L maximum likelihood, the threshold of collapse.
     n, *printed = line.split()
     loops = [Loop(Gaussian(0.0, 1.0), Replace(int(n)), estimator) for estimator in ESTIMATORS]
     likelihood, unbiased = map(setting, loops)

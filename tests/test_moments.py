@@ -71,7 +71,7 @@ def test_truncated_moments_are_the_integrals():
         mass = known(order) * sp.erf(c / sp.sqrt(2))
         assert sp.simplify(sp.diff(mass, c) - 2 * c**order * density) == 0
         assert sp.limit(mass, c, 0) == 0
-    # The catalogue's fourth moment, 3 v - 2 c^3 phi / (2 Phi - 1).
+    # The fourth moment is 3 v - 2 c^3 phi / (2 Phi - 1).
     edge = 2 * density / sp.erf(c / sp.sqrt(2))
     assert sp.simplify(known(4) - (3 * known(2) - c**3 * edge)) == 0
 

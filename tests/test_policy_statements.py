@@ -107,6 +107,16 @@ def test_a_statement_is_what_the_recipe_gives(key, case):
             assert STATED[key](loop, t) == fit[PLACE[key[1]]]
 
 
+def test_healing_keeps_the_total_on_its_way_to_the_source():
+    """H1, of which the claims know the sum of both moments only; a weight that is off by a tenth is seen."""
+    loop, weight = loops.HEALED_FROM_AFAR, Fraction(3, 10)
+    state = provenance(loop, rational)
+    for j in range(1, 6):
+        _, square, variance = state.advance()[0][:3]
+        assert square + variance == grown.healed_total(loop, weight, j)
+        assert square + variance != grown.healed_total(loop, weight * Fraction(11, 10), j)
+
+
 def test_every_stated_entry_is_a_claim():
     claimed = {(claim.id.removeprefix("gaussian."), claim.observable) for claim in CLAIMS}
     assert claimed >= STATED.keys()
@@ -160,7 +170,7 @@ def test_a_loop_above_the_threshold_is_infinite_in_the_limit():
 
 @pytest.mark.parametrize("t", [1, 2, 6])
 def test_a_heterogeneous_ecosystem(t):
-    """E2 and the catalogue's own numbers for it."""
+    """E2, and numbers worked out beside it."""
     for loop in (loops.PEERS_MIXED, loops.PEERS_EVEN, loops.PEERS_REAL):
         stated = grown.ecosystem(loop, t)
         state = provenance(loop, rational)

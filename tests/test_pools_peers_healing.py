@@ -1,4 +1,4 @@
-"""The catalogue's second moments of growing pools, of several models and of healing, from the engine.
+"""The claimed second moments of growing pools, of several models and of healing, from the engine.
 
 Equality in rationals, and in symbols, as in `test_second_moments`.
 """

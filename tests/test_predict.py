@@ -40,7 +40,7 @@ def value(loop, observable, t, statistic="mean"):
     return float(predict(loop, t, [observable])[observable].sel(statistic=statistic).item())
 
 
-# The catalogue's printed predictions: entry, loop, observable, t, mean or variance, digits as printed.
+# Predictions worked out beside the formulas: entry, loop, observable, t, mean or variance, digits as printed.
 PRINTED = [
     ("R1", loop(5, MLE, 1.69), "variance", 7, "mean", ".354419"),
     ("R1", loop(5, UNB, 1.69), "variance", 7, "mean", "1.69"),

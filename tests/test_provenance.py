@@ -1,4 +1,4 @@
-"""The engine of second moments: the catalogue's printed numbers, its own consistency, its reach."""
+"""The engine of second moments: printed numbers, its own consistency, its reach."""
 
 from fractions import Fraction
 

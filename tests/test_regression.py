@@ -98,9 +98,11 @@ def test_strong_collapse_is_the_expansion_of_the_exact_share():
 
 @pytest.mark.parametrize(("n", "d"), [(12, 3), (20, 3), (9, 5), (7, 1)])
 def test_numbers_are_the_statements(n, d):
+    tau = sp.Rational(7, 10) * d / (n - d - 1)
     at = {
         N: n,
         D: d,
+        TAU: tau,
         NOISE: sp.Rational(7, 10),
         stated.SIGMA: sp.sqrt(sp.Rational(7, 10)),
     }
@@ -111,12 +113,10 @@ def test_numbers_are_the_statements(n, d):
     close(means(source, Replace(n), generations=times), values(stated.replace()))
     close(means(source, Accumulate(n), generations=times), values(stated.accumulate_fresh()))
     close(means(source, Replace(n), refit, times), values(stated.refitted()))
-    tau = 0.7 * d / (n - d - 1)
     same = Linear(d, 0.7, 2.0, "same")
-    squares = [tau * sum(1 / i**2 for i in range(1, t + 1)) for t in times]
-    close(means(same, Accumulate(n), generations=times), squares)
+    close(means(same, Accumulate(n), generations=times), values(stated.accumulate_same()))
     limits = means(source, Accumulate(n), generations=(inf,)), means(same, Accumulate(n), generations=(inf,))
-    close(limits, [[float(stated.accumulate_fresh_limit().subs(at))], [tau * pi**2 / 6]])
+    close(limits, [[float(stated.accumulate_fresh_limit().subs(at))], [float(tau) * pi**2 / 6]])
 
 
 # Small designs enumerated in rationals: the recursion without any law
@@ -345,7 +345,7 @@ def test_limits_are_where_the_recursions_go():
     assert means(Linear(3, 1.0, 2.0), Replace(9), generations=(inf,)) == inf
 
 
-# What the catalogue prints
+# Numbers that were worked out beside the formulas
 
 
 def test_printed_values():

@@ -1,4 +1,4 @@
-"""The catalogue's second moments as consequences of the engine: equality in rationals, and in symbols.
+"""The claimed second moments as consequences of the engine: equality in rationals, and in symbols.
 
 Each formula is written here as stated, in the generations of the interface; the engine never sees it.
 """
@@ -31,7 +31,7 @@ MIXES = [(3, 5), (2, 6), (1, 9), (5, 5), (7, 2)]
 @pytest.mark.parametrize("estimator", [ML, UNBIASED])
 @pytest.mark.parametrize("bias", [Fraction(1), Fraction(4, 5), Fraction(6, 5)])
 def test_replacement(n, estimator, bias):
-    """R1, R6, S1; the catalogue biases every draw, the loop all but the first."""
+    """R1, R6, S1; these bias every draw, the loop all but the first."""
     rho = bias * Fraction(n - 1, n if estimator == ML else n - 1)
     biased = fits(Replace(n), 6, started=True, start=(0, S0), bias=bias, estimator=estimator)
     for t, fit in enumerate(biased, 1):
@@ -186,7 +186,7 @@ def test_weights_optimal_in_time(n):
 
 @pytest.mark.parametrize(("r", "per", "models"), [(3, 3, 1), (3, 3, 2), (1, 2, 2), (2, 4, 4)])
 def test_memory_of_several_models(r, per, models):
-    """X13, by the gain formula P1; and the checked numbers of the catalogue."""
+    """X13, by the gain formula P1; and numbers worked out beside it."""
     n, b, k = r + per * models, Fraction(per * models, r + per * models), models
     gain = (k * (1 - b) + b) / ((1 - b) * (k + b))
     rest = stationary(Memory(r, per, models))

@@ -376,7 +376,7 @@ def test_c2_stated_is_derived():
     assert state.variance == pytest.approx(score_variance(v_, 8, 8, 1.0, 4), rel=ROUNDING)
     g = selected_fit(rule, 8, 8).root
     assert state.mean == pytest.approx(score_mean(h_, g, 0.0, 1.0, 4), rel=ROUNDING)
-    # The catalogue prints 1.363974, its g being simulated; ours is within that error of it.
+    # 1.363974 has a simulated g; the exact one is within that error of it.
     assert state.mean == pytest.approx(1.363974, abs=1e-4)
 
 

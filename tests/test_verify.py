@@ -174,7 +174,7 @@ def test_claims_are_named():
         check_claims(["gaussian.R99"])
 
 
-def test_every_claim_has_cases_and_every_catalogue_quick_ones():
+def test_every_claim_has_cases_and_every_letter_quick_ones():
     for about in CLAIMS:
         assert about.cases, (about.id, about.observable)
         timed = {len(case.generations) > 0 for case in about.cases if isinstance(case.loop, Loop)}

@@ -18,8 +18,8 @@ def test_every_claim_is_on_it_once():
     text = page()
     for claim in CLAIMS:
         assert claim.statement in text
-    for catalogue in ("gaussian.", "mixture."):
-        assert text.count(f"\n**{catalogue}") == sum(claim.id.startswith(catalogue) for claim in CLAIMS)
+    for subject in ("gaussian.", "mixture."):
+        assert text.count(f"\n**{subject}") == sum(claim.id.startswith(subject) for claim in CLAIMS)
 
 
 def test_it_writes_where_it_is_told(tmp_path):

@@ -43,7 +43,7 @@ def value(loop, observable, generation=1, moment="mean"):
 # One fit, in symbols
 
 
-def test_the_squares_of_the_trace_close_as_the_catalogue_says():
+def test_the_squares_of_the_trace_close():
     derived = partition_matrix(2)
     assert sp.expand(derived - NU * sp.Matrix([[NU + 1, 1], [2, NU]])).is_zero_matrix
     for rate, vector in ((NU + 2, (1, 1)), (NU - 1, (1, -2))):
@@ -143,7 +143,7 @@ def test_inverse_moments_are_von_rosens(k):
         assert sp.simplify(inverse - stated_matrix).is_zero_matrix
 
 
-# The catalogue's formulas, in symbols
+# The claims' formulas, in symbols
 
 
 def test_stated_squares_solve_the_derived_recursion():
@@ -206,7 +206,7 @@ def test_stated_divergences_solve_their_recursions():
     assert sp.simplify(likelihood + t * rate / 2) == 0
 
 
-# The catalogue's printed checks
+# Numbers that were worked out beside the formulas
 
 M = loop(FULL, 8)
 PRINTED = [

@@ -58,7 +58,7 @@ class Claim:
     """A closed form, bound or law.
 
     Attributes:
-        id: chapter and entry, such as `gaussian.R1`.
+        id: subject and entry, such as `gaussian.R1`.
         observable: the name it is about (`theory.observable`).
         status: exact; recursion (exact, by a finite recursion or quadrature); asymptotic; bound.
         statement: the formula, in LaTeX.

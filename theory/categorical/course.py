@@ -74,11 +74,6 @@ class Course:
         """The generation whose state needs no step: 1 with an anchor, else 0."""
         return 0 if self.anchor is None else 1
 
-    @property
-    def shrinks_from_constant(self) -> bool:
-        """Whether from some generation on nothing changes with t."""
-        return self.constant_from is not None
-
 
 def course(loop: Loop) -> Course | str:
     """The steps of a categorical loop without a sampler's bias; else a sentence saying why there are none."""

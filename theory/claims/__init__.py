@@ -29,7 +29,7 @@ SELECTION: tuple[Claim, ...] = tuple(
 )
 
 QUICK_ENTRIES = 2
-"""Beyond the replace loop, how many entries under a letter of the catalogue the quick run looks at."""
+"""Beyond the replace loop, how many entries under a letter the quick run looks at."""
 
 
 def _sparing(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:

@@ -1,6 +1,6 @@
 """Claims about categorical and Poisson loops (C1 to C11, M5): what is stated, where it is from, where tested.
 
-Generations are counted as everywhere; an accumulating pool of the catalogue's t has seen g = t + 1 batches.
+Generations are counted as everywhere; an accumulating pool that has grown t times has seen g = t + 1 batches.
 Here replacement; `theory.claims.categorical_policy` has what mixes, smooths, sharpens or accumulates.
 """
 

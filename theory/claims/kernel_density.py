@@ -1,6 +1,6 @@
 """Claims about loops of kernel densities: second moments, integrated error, stationary laws (K1-K5).
 
-Generations are counted from 1 on, so that the catalogue's t is g - 1.
+Generations g are counted from 1 on; t in a statement is g - 1, the number of kernels passed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Kernel density loops at constant sample sizes, in closed form (K1, K3, K4, K5).
 
-Model g holds points that have passed g - 1 kernels: the catalogues of such results count t = g - 1.
+Model g holds points that have passed g - 1 kernels; the formulas below count t = g - 1.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The catalogue's statements about accumulating data, webs, ecosystems and healing, as written there.
+"""What A, W, E and H state about accumulating data, webs, ecosystems and healing, as the claims are written.
 
 Conventions as in `theory.recipes.mixed_statements`; the tests hold them against `theory.provenance`.
 """
@@ -139,8 +139,7 @@ def healed_by_one_set(loop: Loop, t: int) -> Fraction:
     return u**2 * before + (1 - u) ** 2 * s0 / data.real
 
 
-def healed_total(loop: Loop, t: int) -> Fraction:
+def healed_total(loop: Loop, weight: Fraction, rounds: int) -> Fraction:
     """H1: E s_j + E m_j^2 = s_0 + u^j (v_0 + m_0^2 - s_0), from a model of variance v_0 off by m_0."""
     m, v = begin(loop)
-    u = 1 - rational(repr(loop.data.weight))
-    return source(loop) + u ** (t - loop.data.generations) * (v + m**2 - source(loop))
+    return source(loop) + (1 - weight) ** rounds * (v + m**2 - source(loop))

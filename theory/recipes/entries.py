@@ -1,4 +1,4 @@
-"""Which entry of the catalogue a Gaussian loop's second moments come under."""
+"""Under which claim a Gaussian loop's second moments come."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The catalogue's statements about fixed mixtures of real and synthetic data, as they are written there.
+"""What P and X state about fixed mixtures of real and synthetic data, as the claims are written.
 
 Functions of a loop and a generation, exact where the loop's numbers are (fractions in, fractions out): s_0
 the source's variance, a and b the shares of real and synthetic points, N = n_r + n_s, c the divisor. The

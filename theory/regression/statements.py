@@ -1,4 +1,4 @@
-"""The catalogue's statements about regression as SymPy expressions, and what the recursion says.
+"""What L1 to L8 state about regression, as SymPy expressions, and what the recursion says.
 
 n points a generation, t generations, D = d + 1, tau = sigma^2 eta the risk of one fit (eta = d / (n - d - 1),
 or n / (d - n - 1) for minimum norm), B = |w*|^2. The tests prove each statement from the recursion.

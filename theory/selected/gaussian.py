@@ -11,7 +11,7 @@ with an error of order 1/n; `theory.selected.replace` has what is exact at finit
     preference, two points       mu' = mu + h(beta, s),           s' = s - h^2                      C12
     verifier                     mean and variance of the normal within |x - c| <= r                V1
 
-Sources: the catalogue's own derivations; the tilt is the limit K -> inf of the curation of Ferbach et al.
+Own derivations; the tilt is the limit K -> inf of the curation of Ferbach et al.
 (2024, arXiv:2407.09499), the verifier the mechanism of Yi et al. (2025, arXiv:2510.16657).
 """
 
@@ -112,7 +112,7 @@ def preference_decay(candidates: int, strength: float) -> float:
 
     For small b = beta sigma the weight of a point among K is 1 + b (z - zbar) + (b^2/2) [(z - zbar)^2 -
     mean (z_j - zbar)^2] + O(b^3), so E z = b (K - 1)/K + O(b^3) and E z^2 = 1 + b^2 (K - 1)(K - 2)/K^2 +
-    O(b^4), whence s' = s - (K - 1) (beta s / K)^2 + O(s^3). K = 2 is the catalogue's 4 / beta^2; every
+    O(b^4), whence s' = s - (K - 1) (beta s / K)^2 + O(s^3). K = 2 makes it 4 / beta^2; every
     finite K loses variance, K = inf (the tilt) none (own derivation).
     """
     return candidates**2 / ((candidates - 1) * strength**2)

@@ -60,11 +60,6 @@ class Points(NamedTuple):
     probability: np.ndarray
 
 
-def moves_with_the_model(rule: Rule) -> bool:
-    """Whether the law of z is the same for every mu and sigma."""
-    return isinstance(rule, TopFraction | BestOf)
-
-
 def sign(rule: TopFraction | BestOf | BradleyTerry | Tilt) -> float:
     """The unit vector u = 1 or -1 of a linear score on the line."""
     return math.copysign(1.0, rule.direction)

@@ -13,7 +13,7 @@ except j (own derivation):
 
     log pdet Sigma_t = r log s^2 + r sum_u log(lambda_u / c_u) + sum_{i != j} log det W_r(N_i),
 
-whatever the order in which the rank drops. At constant n <= d it is the catalogue's M6. For another start the
+whatever the order in which the rank drops. At constant n <= d it is M6. For another start the
 first factor is Sigma_0^{1/2} A_1, and E log det(A_1^T Sigma_0 A_1) has no such form.
 """
 

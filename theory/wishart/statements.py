@@ -1,4 +1,4 @@
-"""The catalogue's statements about the replace loop in d dimensions, as SymPy expressions of t.
+"""What M1 to M7 state about the replace loop in d dimensions, as SymPy expressions of t.
 
 Symbols: n points a fit, nu = n - 1, divisor c, sampling bias lambda (1 where it does not occur). What the
 recursions of `theory.wishart.words` derive is compared with these, symbol by symbol, in the tests.

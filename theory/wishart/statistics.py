@@ -56,7 +56,7 @@ ENTRIES = {
     "kl_to_source": "M7",
     "kl_from_source": "M7",
 }
-"""The catalogue's entry behind each observable."""
+"""The claim behind each observable."""
 
 TRUNCATED = "under truncation the Wishart law is lost: only invariant moments of the first two orders close"
 NO_RATIO = (

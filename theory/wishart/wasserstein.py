@@ -7,7 +7,7 @@ tau l_i^2 (Delta_ii), so W2^2 has the cumulants kappa_r = 2^{r-1} (r-1)! sum_a a
 
     a = tau l_i,   tau l_i / 2   for every i,      a = tau l_i l_j / (l_i + l_j)   for every i < j
 
-(own derivation; the catalogue's M5 is kappa_1, R9 is d = 1). The relative error is O((d + 1) tau).
+(own derivation; M5 is kappa_1, R9 is d = 1). The relative error is O((d + 1) tau).
 
 W2^2 = |mu_t - mu_0|^2 + tr Sigma_t + tr Sigma_0 - 2 tr (Sigma_0^{1/2} Sigma_t Sigma_0^{1/2})^{1/2}. As t ->
 inf the last term's expectation is negligible beside the others, being at most 2 (d tr(Sigma_0

@@ -8,6 +8,7 @@ export PYTHONDONTWRITEBYTECODE =
 .PHONY: demo test verify lint bench figures clean
 
 demo: .venv/installed
+	mkdir -p $(OUT)
 	$(BIN)/autophagy verify --quick -o $(OUT)/verification.html
 	$(BIN)/autophagy figures --collect -o $(OUT)
 
@@ -15,6 +16,7 @@ test: .venv/developer
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 verify: .venv/developer
+	mkdir -p $(OUT)
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/autophagy verify -o $(OUT)/verification.html
 

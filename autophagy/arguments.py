@@ -23,33 +23,31 @@ class _Parser(argparse.ArgumentParser):
 
 
 def generations(text: str) -> list[float]:
-    """The generations that `50`, `1:200`, `1,10,100` or `inf` name, in increasing order.
+    """The generations that `50`, `1:200`, `1,10,100`, `inf` or `1,10,inf` name, in increasing order.
 
     Raises:
         argparse.ArgumentTypeError: one sentence with the value and the reason.
     """
-    if text == "inf":
-        return [math.inf]
-    first, colon, last = text.partition(":")
+    items = text.split(",")
+    last = [math.inf] if items[-1] == "inf" else []
+    items = items[: len(items) - len(last)]
     try:
-        if colon:
-            start, stop = int(first), int(last)
+        if len(items) == 1 and ":" in items[0]:
+            start, stop = map(int, items[0].split(":"))
             if stop - start >= MOST_GENERATIONS:
-                raise argparse.ArgumentTypeError(
-                    f"-t {text}: at most {MOST_GENERATIONS} generations at a time"
-                )
+                raise argparse.ArgumentTypeError(f"{text}: at most {MOST_GENERATIONS} generations at a time")
             chosen = list(range(start, stop + 1))
         else:
-            chosen = [int(item) for item in text.split(",")]
+            chosen = [int(item) for item in items]
     except ValueError:
-        raise argparse.ArgumentTypeError(f"-t is {text!r}: write 50, 1:200, 1,10,100 or inf") from None
-    if not chosen or any(after <= before for before, after in pairwise(chosen)):
-        raise argparse.ArgumentTypeError(f"-t is {text!r}: generations must increase")
-    if chosen[0] < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: write 50, 1:200, 1,10,100 or inf") from None
+    if not (chosen or last) or (items and not chosen) or any(b <= a for a, b in pairwise(chosen)):
+        raise argparse.ArgumentTypeError(f"{text!r}: generations must increase")
+    if chosen and chosen[0] < 1:
         raise argparse.ArgumentTypeError(
-            f"-t is {text!r}: generation {chosen[0]} has no fit; the first is 1 (0 is the source)"
+            f"{text!r}: generation {chosen[0]} has no fit; the first is 1 (0 is the source)"
         )
-    return [float(g) for g in chosen]
+    return [*map(float, chosen), *last]
 
 
 def count(text: str) -> int:

@@ -14,8 +14,6 @@ import numpy as np
 
 import theory.predict
 from jaxsim.agreement import (
-    AGREES,
-    DISAGREES,
     NOT_TESTABLE,
     Agreement,
     Sample,
@@ -24,13 +22,12 @@ from jaxsim.agreement import (
     comparisons_in,
 )
 from theory.loop import Loop, LoopError
-from theory.observable import PASSAGES, axes, numbered
+from theory.observable import PASSAGES
 
 if TYPE_CHECKING:
     import xarray as xr
 
-CODES = {AGREES: 1.0, NOT_TESTABLE: 0.0, DISAGREES: -1.0, "": np.nan}
-"""Verdicts as numbers, for files of numbers."""
+    from jaxsim.verdict import Verdicts
 
 
 @dataclass(frozen=True)
@@ -78,56 +75,15 @@ class Comparison:
 
         `mean` and `variance` are Monte Carlo's; `theory` and `theory_variance` are predicted.
         """
-        return {name: self._entry(name, compared) for name, compared in self.observables.items()}
+        from autophagy import comparison_views
 
-    def _entry(self, name: str, compared: Compared) -> dict[str, Any]:
-        sample, (mean, variance) = compared.sample, compared.agreement
-        values = {
-            "theory": mean.theory,
-            "mean": mean.sample,
-            "standard_error": _standard_error(sample),
-            "z": mean.z,
-            "smallest_discrepancy": mean.smallest_discrepancy,
-            "verdict": mean.verdict,
-            "seeds_needed": mean.replicates,
-            "variance": variance.sample,
-            "theory_variance": variance.theory,
-            "variance_z": variance.z,
-            "variance_verdict": variance.verdict,
-        }
-        if not (mean.verdict != "").any():
-            values = {key: values[key] for key in ("mean", "standard_error", "variance")}
-        elif not (variance.verdict != "").any():
-            values = {key: value for key, value in values.items() if "variance_" not in key}
-            del values["theory_variance"]
-        single = len(self.generations) == 1 and name not in PASSAGES
-        entry = {key: np.asarray(value[0] if single else value).tolist() for key, value in values.items()}
-        return entry | compared.attributes | _advice(name, compared)
+        return {name: comparison_views.entry(self, name) for name in self.observables}
 
     def rows(self) -> list[dict[str, Any]]:
-        """A flat row for every observable, generation and component."""
-        rows = []
-        for name, compared in self.observables.items():
-            error = _standard_error(compared.sample)
-            mean, variance = compared.agreement
-            for index in np.ndindex(mean.sample.shape):
-                passage = name in PASSAGES
-                rows.append(
-                    {
-                        "observable": name,
-                        "generation": None if passage else self.generations[index[0]],
-                        "component": [k + 1 for k in (index if passage else index[1:])],
-                        "theory": float(mean.theory[index]),
-                        "mean": float(mean.sample[index]),
-                        "standard_error": float(error[index]),
-                        "z": float(mean.z[index]),
-                        "smallest_discrepancy": float(mean.smallest_discrepancy[index]),
-                        "verdict": str(mean.verdict[index]),
-                        "seeds_needed": float(mean.replicates[index]),
-                        "variance_verdict": str(variance.verdict[index]),
-                    }
-                )
-        return rows
+        """A flat row for every observable, generation and component; components are numbered from 1."""
+        from autophagy import comparison_views
+
+        return comparison_views.rows(self)
 
     def __str__(self) -> str:
         return self.table()
@@ -138,65 +94,16 @@ class Comparison:
         "+-" is a standard error, "would see" the smallest error of the mean that could not have passed, and
         the two verdicts are those on the mean and on the variance.
         """
-        from autophagy.output import table
+        from autophagy import comparison_views
 
-        heading = ["generation", "observable", "theory", "Monte Carlo", "+-", "z", "would see", "verdict",
-                   "on variance"]  # fmt: skip
-        lines, notes = [heading], []
-        for name, compared in self.observables.items():
-            for index in _worst(compared.agreement):
-                lines.append(self._line(name, compared, index))
-            notes += [f"{name}: {text}" for text in _advice(name, compared).values()]
-        return "\n".join([table(lines), *notes])
-
-    def _line(self, name: str, compared: Compared, index: tuple[int, ...]) -> list[str]:
-        from autophagy.output import number
-
-        mean, variance = compared.agreement
-        error = _standard_error(compared.sample)[index]
-        predicted, z, least = mean.theory[index], mean.z[index], mean.smallest_discrepancy[index]
-        if mean.verdict[index] == "":
-            predicted = z = least = None
-        component = "[" + ",".join(str(i + 1) for i in index[1:]) + "]" if len(index) > 1 else ""
-        return [
-            "" if name in PASSAGES else str(self.generations[index[0]]),
-            name + component,
-            *map(number, (predicted, mean.sample[index])),
-            f"{error:.2g}",
-            *("" if value is None else f"{value:{form}}" for value, form in ((z, ".2f"), (least, ".2g"))),
-            mean.verdict[index] or "no closed form",
-            variance.verdict[index],
-        ]
+        return comparison_views.table(self)
 
     @property
     def dataset(self) -> xr.Dataset:
         """The numbers by name, verdicts as 1 (agrees), 0 (not testable) and -1 (disagrees)."""
-        import xarray as xr
+        from autophagy import comparison_views
 
-        from theory.loop_file import to_json
-
-        names = ("theory", "mean", "standard_error", "z", "smallest_discrepancy", "verdict",
-                 "theory_variance", "variance", "variance_z", "variance_verdict")  # fmt: skip
-        variables = {}
-        for name, compared in self.observables.items():
-            mean, variance = compared.agreement
-            code = [np.vectorize(CODES.get, otypes=[float])(part.verdict) for part in (mean, variance)]
-            values = [mean.theory, mean.sample, _standard_error(compared.sample), mean.z,
-                      mean.smallest_discrepancy, code[0],
-                      variance.theory, variance.sample, variance.z, code[1]]  # fmt: skip
-            trailing = ("generation", *axes(self.loop, name))
-            dims = ("statistic", *(() if name in PASSAGES else trailing))
-            variables[name] = (dims, np.stack(values), compared.attributes)
-        attributes = {
-            "loop": to_json(self.loop),
-            "seeds": self.seeds,
-            "seed": self.seed,
-            "engine": self.engine,
-            "verdict": "1 agrees, 0 not testable, -1 disagrees",
-            "verdicts": ["verdict", "variance_verdict"],
-        }
-        coordinates = {"statistic": list(names), "generation": list(self.generations)}
-        return numbered(xr.Dataset(variables, coordinates, attributes))
+        return comparison_views.dataset(self)
 
 
 def compare(
@@ -241,19 +148,11 @@ def compare(
 
 def _withheld(agreement: Agreement, sample: Sample, attributes: dict[str, str]) -> Agreement:
     """No verdict where there is nothing to judge: a formula to first order, or values that all are zero."""
-    verdict = agreement.mean.verdict
-    gone = (np.asarray(sample.mean) == 0) & (np.asarray(sample.variance) == 0)
-    if attributes.get("status") == "asymptotic":
-        gone = np.ones_like(gone)
-    if not (gone & (verdict != "")).any():
+    gone = withheld(sample, attributes)
+    if not (gone & (agreement.mean.verdict != "")).any():
         return agreement
-    if attributes.get("status") == "asymptotic":
-        reason = "its formula holds to first order only"
-    elif (np.abs(agreement.mean.theory[gone]) < np.finfo(float).tiny).any():
-        reason = "its values are below the smallest float"
-    else:
-        reason = "no replicate showed it"
-    attributes["withheld"] = reason
+    reasons = why_withheld(sample, agreement.mean, attributes)
+    attributes["withheld"] = "; ".join(reason for reason, where in reasons.items() if where.any())
     judged = [
         replace(
             part,
@@ -263,6 +162,21 @@ def _withheld(agreement: Agreement, sample: Sample, attributes: dict[str, str]) 
         for part in agreement
     ]
     return Agreement(*judged)
+
+
+def why_withheld(sample: Sample, mean: Verdicts, attributes: dict[str, str]) -> dict[str, np.ndarray]:
+    """Where nothing can be judged, by reason."""
+    gone = withheld(sample, attributes)
+    if attributes.get("status") == "asymptotic":
+        return {"its formula holds to first order only": gone}
+    tiny = np.abs(np.asarray(mean.theory)) < np.finfo(float).tiny
+    return {"its values are below the smallest float": gone & tiny, "no replicate showed it": gone & ~tiny}
+
+
+def withheld(sample: Sample, attributes: dict[str, str]) -> np.ndarray:
+    """Where nothing can be judged: everywhere if the formula is to first order, else where all is zero."""
+    gone = (np.asarray(sample.mean) == 0) & (np.asarray(sample.variance) == 0)
+    return np.ones_like(gone) if attributes.get("status") == "asymptotic" else gone
 
 
 def draw(comparison: Comparison, path: str) -> None:
@@ -326,33 +240,3 @@ def _expected(loop: Loop, name: str, generations: tuple[int, ...], predicted: xr
         return Theory(mean, variance)
     third, fourth = theory.predict.central_moments(loop, name, generations)[2:]
     return Theory(mean, variance, third, fourth)
-
-
-def _standard_error(sample: Sample) -> np.ndarray:
-    return np.sqrt(np.asarray(sample.variance) / np.asarray(sample.count))
-
-
-def _worst(agreement: Agreement) -> list[tuple[int, ...]]:
-    """For each generation the index of its largest |z|; a first passage has one, the empty index."""
-    z = np.nan_to_num(np.abs(agreement.mean.z), nan=-1.0, posinf=np.inf)
-    if z.ndim == 0:
-        return [()]
-    flat = z.reshape(len(z), -1).argmax(1)
-    return [(g, *map(int, np.unravel_index(i, z.shape[1:]))) for g, i in enumerate(flat)]
-
-
-def _advice(name: str, compared: Compared) -> dict[str, str]:
-    """What would make a mean testable that is not."""
-    mean = compared.agreement.mean
-    needed = mean.replicates[mean.verdict == NOT_TESTABLE]
-    if not needed.size:
-        return {}
-    if "withheld" in compared.attributes:
-        return {"advice": compared.attributes["withheld"]}
-    vector = mean.sample.ndim > 1  # where there is no log_variance
-    light = name in ("variance", "std", "variance_squared") and not vector
-    other = "; log_variance has a light tail" if light else ""
-    if np.isinf(needed).any():
-        return {"advice": f"its tail is too heavy for any number of seeds{other}"}
-    count = f"{needed.max():,.0f}" if needed.max() < 1e12 else f"{needed.max():.1e}"
-    return {"advice": f"its tail is too heavy for these seeds, {count} would do{other}"}

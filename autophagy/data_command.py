@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
+from autophagy.arguments import UsageError
 from models.catalogue import CATALOGUE, checked_files, data_folder
 from theory.quantity import LoopError
 
 
 def data(options: argparse.Namespace) -> int:
-    """Run one of the actions; exit code 1 if something that is checked is not whole."""
+    """Run one of the actions; exit code 1 if something that is checked is not whole.
+
+    Raises:
+        UsageError: for a name that is no data set's, nor anything's that is there.
+    """
     return {"list": _list, "check": _check, "fetch": _fetch}[options.action](options)
 
 
@@ -27,6 +33,11 @@ def _list(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from models.datasets import data_set
 
+    known = ["digits", *CATALOGUE]
+    for name in options.names:
+        if name not in known and not Path(name).exists():
+            reason = f"it is neither of {', '.join(known)}, nor a folder, nor an .npz file"
+            raise UsageError(f"data set {name!r} is unknown: {reason}")
     names = options.names or ["digits", *(name for name in CATALOGUE if _is_there(name, options.data_dir))]
     code = 0
     for name in names:

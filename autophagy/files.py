@@ -20,18 +20,33 @@ def check_file(path: str, endings: Iterable[str]) -> None:
         raise UsageError("-o: writing NetCDF needs h5netcdf and h5py: pip install 'autophagy[netcdf]'")
     if target.is_dir():
         raise UsageError(f"-o is {path!r}: it is a folder")
-    check_folder(str(target.parent))
+    if not target.parent.is_dir():
+        raise UsageError(f"-o is {path!r}: the folder {str(target.parent)!r} does not exist")
+    check_folder(str(target.parent), path)
 
 
-def check_folder(path: str) -> None:
-    """Make the folder if need be, and refuse one that cannot be written."""
+def check_folder(path: str, asked: str | None = None) -> None:
+    """Make the folder if need be, but not those above it, and refuse one that cannot be written.
+
+    Args:
+        path: of the folder.
+        asked: what -o is, where that is a file in it.
+    """
     folder = Path(path)
+    check_parent(path)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise UsageError(f"-o is {path!r}: the folder cannot be written ({error.strerror})") from None
+        said = f"-o is {(asked or path)!r}: the folder cannot be written ({error.strerror})"
+        raise UsageError(said) from None
+
+
+def check_parent(path: str) -> None:
+    """Refuse a folder or a store whose folder does not exist; a URL is for its owner to judge."""
+    if "://" not in path and not Path(path).parent.is_dir():
+        raise UsageError(f"-o is {path!r}: the folder {str(Path(path).parent)!r} does not exist")
 
 
 def write(path: str, fill: Callable[[Path], None]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,6 @@ import numpy as np
 
 from autophagy.files import write
 from theory.loop_file import to_mapping
-from theory.observable import PASSAGES
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,8 +20,6 @@ if TYPE_CHECKING:
 DATA_ENDINGS = (".csv", ".nc", ".json")
 WORDS = {1.0: "agrees", 0.0: "not testable", -1.0: "disagrees"}
 """Verdicts as a data set of numbers holds them, and as a table does."""
-
-WIDTH = 110  # of text that is wrapped
 
 
 def plain(value: Any) -> Any:
@@ -110,34 +106,6 @@ def table(rows: list[list[str]]) -> str:
     return "\n".join(lines)
 
 
-def observable_table(content: dict[str, Any], columns: tuple[str, ...]) -> str:
-    """A payload as text: a line for each generation and observable; below it what has no numbers, and why."""
-    generations = content["generation"]
-    several = isinstance(generations, list)
-    rows = [[*(["generation"] if several else []), "observable", *columns]]
-    without: dict[str, list[str]] = {}
-    for observable, entry in content["observables"].items():
-        if entry.get("status") == "none":
-            without.setdefault(entry["reason"], []).append(observable)
-            continue
-        steps = list(enumerate(generations)) if several else [(0, generations)]
-        for index, generation in [(0, "")] if observable in PASSAGES else steps:
-            cells = []
-            for column in columns:
-                value = entry.get(column)
-                timed = several and isinstance(value, list) and len(value) == len(generations)
-                cells.append(number(value[index] if timed else value))
-            rows.append([*([number(generation)] if several else []), observable, *cells])
-        if entry.get("status") == "infinite":
-            without.setdefault(f"infinite: {entry['reason']}", []).append(observable)
-    notes = [_wrapped(f"{', '.join(names)}: {reason}") for reason, names in without.items()]
-    return "\n".join([*([table(rows)] if len(rows) > 1 else []), *notes])
-
-
-def _wrapped(text: str) -> str:
-    return textwrap.fill(text, WIDTH, subsequent_indent="  ")
-
-
 def print_json(content: dict[str, Any]) -> None:
     """Print exactly one JSON object."""
     print(json.dumps(plain(content), allow_nan=False))
@@ -154,7 +122,7 @@ def write_result(path: str, content: dict[str, Any], dataset: xr.Dataset) -> Non
 
 
 def _csv(dataset: xr.Dataset) -> str:
-    """Tidy rows: observable, its coordinates, then a column for each statistic."""
+    """Tidy rows: observable, coordinates, a column a statistic; last a closed form's status and claim."""
     import pandas as pd
 
     frames = []
@@ -168,9 +136,14 @@ def _csv(dataset: xr.Dataset) -> str:
             frame = pd.DataFrame({key: [column.item()] for key, column in columns.items()})
         for column in frame.columns.intersection(dataset.attrs.get("verdicts", ())):
             frame[column] = frame[column].map(WORDS)
+        for key in ("status", "claim"):
+            if "status" in variable.attrs:
+                frame[key] = variable.attrs.get(key)
         frame.insert(0, "observable", name)
         frames.append(frame)
-    return pd.concat(frames, ignore_index=True).to_csv(index=False)
+    together = pd.concat(frames, ignore_index=True)
+    last = [key for key in ("status", "claim") if key in together]
+    return together[[*together.columns.drop(last), *last]].to_csv(index=False)
 
 
 def _netcdf(draft: Path, dataset: xr.Dataset) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autophagy.arguments import UsageError
-from autophagy.files import check_file, write
+from autophagy.files import check_file, check_parent, write
 from autophagy.hardware import use
 from autophagy.output import print_json, table
 from autophagy.progress import line, progress
@@ -35,6 +35,7 @@ def sweep(options: argparse.Namespace) -> int:
         "observables": options.observable,
     }
     _check_processes(options)
+    check_parent(options.output)
     plan = load(options.sweep, options.set, given)
     seat = _seat(options)
     use(options.devices, options.compilation_cache)
@@ -74,6 +75,7 @@ def merge(options: argparse.Namespace) -> int:
     """Put stores together."""
     from jaxsim.sweeps.merge import merge as merge_stores
 
+    check_parent(options.output)
     merge_stores(options.stores, options.output, progress("merging"))
     _report(options.output, False, 0)
     return 0
@@ -152,7 +154,10 @@ def _report(place: str, as_json: bool, code: int, processes: int = 1) -> None:
         return
     shown = ("store", "units", "done", "points", "points_done", "seeds", "seed", "engine", "generations")
     print(table([["sweep", ""], *([key.replace("_", " "), str(content[key])] for key in shown)]))
-    if content["done"] < content["units"]:
+    if content["done"] == content["units"]:
+        done = f"{place} holds all {content['units']} units of {content['points']} points"
+        print(f"{done}; `autophagy sweep export {place} --to csv -o FILE` writes their rows")
+    else:
         why = "interrupted at a unit boundary; " if code == 130 else ""
         others = ", unless another process is at them" if processes > 1 else ""
         print(f"{why}{content['units'] - content['done']} units are left: the same command goes on{others}")

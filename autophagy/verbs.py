@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
+from theory.discrete_source import Markov
 from theory.loop import Images, Loop, LoopError
 
 if TYPE_CHECKING:
@@ -146,11 +147,15 @@ def matched(loop: Loop) -> Loop:
     """The loop theory sees: images replaced by the Gaussian of their moments.
 
     Raises:
-        LoopError: if it has a generator, which is trained.
+        LoopError: if it has a generator, which is trained; or a text that cannot be read.
     """
     if loop.generator is not None:
         reason = "it is trained, by `autophagy train`; neither theory nor the simulator sees through it"
         raise LoopError("generator", loop.generator.kind, reason)
+    if isinstance(loop.source, Markov) and loop.source.text is not None:
+        from jaxsim.text.corpus import corpus
+
+        corpus(loop.source.text, loop.source.symbols)
     if not isinstance(loop.source, Images):
         return loop
     from models.datasets import resolve

@@ -10,6 +10,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from autophagy.arguments import UsageError
@@ -148,7 +149,7 @@ def cells(row: Row) -> list[str]:
 
 
 def check_claims(claims: Sequence[str], bounds: bool = False) -> tuple[Claim, ...]:
-    """The claims named, or all; a bare id is accepted where one catalogue has it.
+    """The claims named, or all; a bare id is accepted where one subject has it.
 
     Raises:
         UsageError: on an id that no claim has.
@@ -160,12 +161,20 @@ def check_claims(claims: Sequence[str], bounds: bool = False) -> tuple[Claim, ..
     for name in claims:
         found = [claim for claim in known if name in (claim.id, claim.id.partition(".")[2])]
         if not found:
-            ids = ", ".join(dict.fromkeys(claim.id for claim in known))
-            raise UsageError(f"claim {name!r} is unknown; there are {ids}")
+            raise UsageError(f"claim {name!r} is unknown; {_like(name, known)}")
         if len({claim.id for claim in found}) > 1:
-            raise UsageError(f"claim {name!r} is in several catalogues; write {found[0].id}")
+            raise UsageError(f"claim {name!r} is about several subjects; write {found[0].id}")
         chosen += [claim for claim in found if claim not in chosen]
     return tuple(chosen or known)
+
+
+def _like(name: str, known: Sequence[Claim]) -> str:
+    """The ids nearest to a name, and where all are listed."""
+    ids = list(dict.fromkeys(claim.id for claim in known))
+    spelled = {word.lower(): full for full in ids for word in (full, full.partition(".")[2])}
+    near = dict.fromkeys(spelled[word] for word in get_close_matches(name.lower(), spelled, 4))
+    meant = f"did you mean {' or '.join(near)}? " if near else ""
+    return f"{meant}there are {len(ids)}, such as {ids[0]} and {ids[-1]}, listed in docs/what_is_true.md"
 
 
 def verify(

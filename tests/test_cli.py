@@ -9,13 +9,18 @@ import pytest
 
 from autophagy.__main__ import main
 from autophagy.output import plain
+from theory.discrete_source import Categorical
 from theory.loop import Gaussian, Loop, Replace, Unbiased
 from theory.loop_file import from_mapping, to_json, to_toml
+from theory.selection import Verifier
 
 LOOP = Loop(Gaussian(0, 1), Replace(10))
 TEXT = to_json(LOOP)
 PLANE = to_json(Loop(Gaussian([0, 0], [[3, 0], [0, 0.5]]), Replace(12)))
 
+PROSE = '{"source":{"family":"markov"},"data":{"policy":"replace","n":200}}'
+BREEDS = to_json(Loop(Categorical([0.55, 0.2, 0.12, 0.08, 0.03, 0.02]), Replace(20)))
+VERIFIED = to_json(Loop(Gaussian(0.1, 0.7), Replace(10), selection=Verifier(0.1, 1)))
 DIGITS = '{"source":{"family":"images","dataset":"digits"},"data":{"policy":"replace","n":100}}'
 
 
@@ -57,6 +62,14 @@ BAD = [
     (["predict", TEXT, "-t", "5", "--cdf", "kl_to_source=1"], "kl_to_source"),
     (["predict", TEXT, "-t", "5", "-o", "result.xls"], "result.xls"),
     (["predict", TEXT, "-t", "5", "-o", "/proc/absent/result.json"], "/proc/absent"),
+    (["predict", TEXT, "-t", "5", "-o", "absent/result.csv"], "the folder 'absent' does not exist"),
+    (["report", "-o", "absent/report.html"], "the folder 'absent' does not exist"),
+    (["figures", "-o", "absent/figures"], "the folder 'absent' does not exist"),
+    (["train", TEXT, "-t", "1", "-o", "absent/run"], "the folder 'absent' does not exist"),
+    (["sweep", TEXT, "-o", "absent/store"], "the folder 'absent' does not exist"),
+    (["predict", PROSE, "--set", "source.text=absent.txt", "-t", "1"], "source.text is 'absent.txt'"),
+    (["predict", TEXT, "--set", "data=3000000000", "-t", "5"], "data.n=3000000000"),
+    (["data", "check", "nothing"], "'nothing' is unknown"),
     (["predict", "absent.toml", "-t", "5"], "absent.toml"),
     (["predict", TEXT], "-t"),
     (["simulate", TEXT, "-t", "5", "--seeds", "0"], "'0'"),
@@ -67,7 +80,7 @@ BAD = [
         ["simulate", TEXT, "-t", "5", "--seeds", "10", "--engine", "exact", "--set", "sampler.truncate=2"],
         "truncate",
     ),
-    (["verify", "gaussian.R99", "--quick"], "gaussian.R99"),
+    (["verify", "gausian.R10", "--quick"], "did you mean gaussian.R10"),
     (["figures", "figure99"], "figure99"),
     (["figures", "-o", "/proc/absent"], "/proc/absent"),
     (["dance"], "dance"),
@@ -242,6 +255,64 @@ def test_digits_are_a_source(capsys):
     content = run_json(capsys, "predict", DIGITS, "-t", "3", "--observable", "trace", "log_det")
     assert content["loop"]["source"] == {"family": "images", "dataset": "digits"}
     assert content["observables"]["trace"]["status"] == "exact"
+
+
+def test_a_refusal_of_generations_names_its_option_once(capsys):
+    assert run(capsys, "predict", TEXT, "-t", "3,2")[2].count("-t") == 1
+
+
+def test_finite_generations_and_the_limit_in_one_table(capsys):
+    content = run_json(capsys, "predict", TEXT, "-t", "1,3,inf", "--observable", "variance")
+    assert content["generation"] == [1, 3, "inf"]
+    assert content["observables"]["variance"]["mean"] == pytest.approx([0.9, 0.729, 0], rel=1e-12)
+
+
+def test_tables_are_no_wider_than_a_screen(capsys):
+    """Vectors that would make them so are taken apart, components numbered from 1 as in files."""
+    out = run(capsys, "predict", BREEDS, "-t", "1,4")[1]
+    assert max(map(len, out.splitlines())) <= 120
+    assert "extinct[6]" in out
+    assert "extinct[0]" not in out
+
+
+def test_dust_is_zero_in_tables_alone(capsys):
+    """A mean of 0.1 and a spread of 0.8 leave an error of 2e-16; what is smaller in a table is 0."""
+    arguments = ("predict", VERIFIED, "-t", "1,7", "--observable", "mean_error", "mean_error_fourth")
+    content = run_json(capsys, *arguments)
+    assert 0 < abs(content["observables"]["mean_error"]["mean"][1]) < 2**-52
+    out = run(capsys, *arguments)[1]
+    assert "e-" not in out
+    beside = 'data={"policy":"fixed","real":100,"synthetic":1}'
+    small = run(capsys, "predict", BREEDS, "-t", "1", "--observable", "extinct", "--set", beside)[1]
+    assert "e-35" in small  # a probability of 0.45^100 is no dust
+
+
+def test_what_is_asymptotic_is_marked_and_its_error_said(capsys):
+    out = run(capsys, "predict", VERIFIED, "-t", "7")[1]
+    assert "~0.132432" in out
+    assert "the error is of order 1/n" in " ".join(out.split())
+
+
+def test_rows_say_how_a_value_is_known(capsys, tmp_path):
+    path = tmp_path / "rows.csv"
+    run(capsys, "predict", TEXT, "-t", "1,2", "-o", path)
+    heading, *rows = path.read_text().splitlines()
+    assert heading.split(",")[-2:] == ["status", "claim"]
+    assert all(row.split(",")[-2] in ("exact", "recursion", "none", "infinite") for row in rows)
+
+
+def test_a_simulation_says_where_it_grows_without_bound(capsys):
+    arguments = (TEXT, "-t", "2", "--set", "sampler.bias=1.3")
+    told = run_json(capsys, "predict", *arguments)["threshold"]
+    for command in ("simulate", "compare"):
+        assert run_json(capsys, command, *arguments, "--seeds", "20")["threshold"] == told
+
+
+def test_a_note_names_the_categories_it_is_about(capsys):
+    loop = to_json(Loop(Categorical([0.9, 0.08, 0.02]), Replace(100)))
+    out = run(capsys, "compare", loop, "-t", "1", "--seeds", "100", "--observable", "extinct")[1]
+    assert "no replicate showed it" in out
+    assert "category 2: no replicate" in " ".join(out.split())
 
 
 def test_infinities_are_words_and_nan_is_nothing():

@@ -17,8 +17,8 @@ from theory.expression import Expression
 from theory.generations import increasing
 from theory.linear import Linear
 from theory.loop import Gaussian, Images, Loop, Replace, require_numbers
+from theory.replace import limits as replaced
 from theory.replace.fits import divides_by_n, models
-from theory.replace.limits import limits, threshold
 from theory.replace.statistics import statistics
 from theory.result import Statistic, joined, unknown
 from theory.source import Mixture
@@ -72,6 +72,11 @@ def predict(
     return dataset.assign_attrs(threshold=growing) if growing else dataset
 
 
+def threshold(loop: Loop, generations: float | Iterable[float]) -> str | None:
+    """Where the mean variance grows without bound: a sentence that says from where on; else None."""
+    return reading(loop).threshold(_settled(loop, increasing(generations, limit=True)))
+
+
 def central_moments(loop: Loop, observable: str, generations: Iterable[float]) -> np.ndarray:
     """Mean, variance, third and fourth central moments of one observable along the first axis.
 
@@ -116,7 +121,7 @@ def reading(loop: Loop) -> Reading:
         case Mixture():
             from theory.mixture import reading as module
         case Gaussian() if isinstance(loop.data, Replace) and loop.selection is None:
-            return Reading(_plain_gaussian, lambda loop, name: _half_life(loop), threshold)
+            return Reading(_plain_gaussian, lambda loop, name: _half_life(loop), replaced.threshold)
         case Gaussian():
             from theory.recipes import reading as module
         case _:
@@ -155,7 +160,7 @@ def _plain_gaussian(
     finite = [int(g) for g in wanted if g < math.inf]
     parts = [statistics(loop, names, finite, highest)] if finite else []
     if len(finite) < len(wanted):
-        parts.append(limits(loop, names))
+        parts.append(replaced.limits(loop, names))
     return {name: reduce(joined, (part[name] for part in parts)) for name in names}
 
 

@@ -47,8 +47,20 @@ def space_observer() -> Any:
     return observe
 
 
-def in_space(name: str, fixed: Any, reciprocal: Any, error: Any, factor: Any) -> Any:
-    """An observable of `jaxsim.replace.space` of a model with this mean error and covariance F F^T.
+@lru_cache(maxsize=1)
+def exact_space_observer() -> Any:
+    """(name, fixed, step, state) -> an observable of a state of `jaxsim.recipes.space_exact`."""
+
+    def observe(name: str, fixed: Any, step: Any, state: Any) -> Any:
+        mean, factor = state.models[0][0]
+        error = state.origin + mean * state.unit
+        return in_space(name, fixed, step.reciprocal, error, factor, state.log_unit)
+
+    return observe
+
+
+def in_space(name: str, fixed: Any, reciprocal: Any, error: Any, factor: Any, log_unit: Any = 0.0) -> Any:
+    """An observable of `jaxsim.replace.space` of a model with this mean error and root e^log_unit F.
 
     Seen from a model 0 that is the standard normal, N = F diag(F)^-1 and h = log diag F.
     """
@@ -74,7 +86,7 @@ def in_space(name: str, fixed: Any, reciprocal: Any, error: Any, factor: Any) ->
         "log_volume": volume,
         "reciprocal": reciprocal,
     }
-    state = space.State(error, factor / pivots, 2 * jnp.log(pivots))
+    state = space.State(error, factor / pivots, 2 * (jnp.log(pivots) + log_unit))
     if name == "lyapunov":
         start = jnp.diag(fixed.root)
         return (state.deviation - 2 * jnp.log(start)) * reciprocal

@@ -7,7 +7,7 @@ from scipy import stats
 
 from jaxsim import chi_square
 from jaxsim.recipes.layout import Table
-from jaxsim.recipes.plan import Plan, starts, targets
+from jaxsim.recipes.plan import Plan, starts, starts_in_space, targets
 from jaxsim.selected.rule import numbers_of
 from theory.loop import Loop, LoopError
 
@@ -16,17 +16,19 @@ LARGEST_TABLES = 2**22
 
 
 class Fixed(NamedTuple):
-    """What does not depend on the generation; lengths in the source's standard deviations from its mean.
+    """What does not depend on the generation; lengths in units of the source's, from its mean.
 
     Attributes:
-        means: of the models numbered 0, [peer].
-        log_variance: of the models numbered 0.
+        means: of the models numbered 0, [peer], or [peer, d].
+        log_variance: on the line, of the models numbered 0.
         targets: means of the sources.
         turn: 2^32, in the precision of the run.
         rows: polynomials of log chi-square.
         log_scale: E log(chi2_nu / nu) + log nu, [row].
         binomial: floor(2^64 P(K <= k)), [kind, k].
         rule: numbers of a tilt.
+        root: in d dimensions, the F of the models numbered 0, with covariance F F^T.
+        source: in d dimensions, the source's.
     """
 
     means: Any
@@ -37,6 +39,8 @@ class Fixed(NamedTuple):
     log_scale: Any
     binomial: Any
     rule: Any = ()
+    root: Any = ()
+    source: Any = ()
 
 
 class Step(NamedTuple):
@@ -44,10 +48,11 @@ class Step(NamedTuple):
 
     Attributes:
         form: number of the form.
-        row: of `Fixed.rows`, for each draw.
+        row: of `Fixed.rows`, for each draw; in d dimensions [generation, draw, d].
         count, real_factor, model_factor, before: as in `jaxsim.recipes.plan.Table`.
         kind: row of `Fixed.binomial`.
         piece_count, taken, weight, divisor, total, fit_divisor: likewise.
+        reciprocal: in d dimensions, 1 / g.
     """
 
     form: Any
@@ -63,6 +68,7 @@ class Step(NamedTuple):
     divisor: Any
     total: Any
     fit_divisor: Any
+    reciprocal: Any = ()
 
 
 def require_statistics(loop: Loop, laid: Plan) -> None:
@@ -84,8 +90,6 @@ def require_statistics(loop: Loop, laid: Plan) -> None:
             loop.selection.rule,
             "points kept by it have no finite sufficient statistics; use the literal engine",
         )
-    if laid.shape.dimension:
-        raise LoopError("source.mean", loop.source.mean, "in several dimensions use the literal engine")
     if any(portion.subset for form in laid.shape.forms for fit in form.fits for portion in fit.portions):
         raise LoopError(
             "data.policy",
@@ -118,22 +122,41 @@ def parameters(loop: Loop, laid: Plan, dtype: Any) -> tuple[Fixed, Step]:
     """The arguments of the compiled program."""
     table, mixed = laid.table, _mixed(laid)
     largest = max((n for n, _ in mixed), default=1)
-    # a single point has none, and any row does; of a mixed draw every number may be asked for
-    degrees = np.where(table.count > 1, table.count, max(int(table.count.max()), 2)) - 1
+    degrees = _degrees(table.count, laid.shape.dimension)
+    # of a mixed draw every number may be asked for
     distinct = np.union1d(degrees, np.arange(1, largest))
     rows = chi_square.fit(distinct)
-    begin, log_variance = starts(loop, laid)
-    fixed = Fixed(
-        means=begin.astype(dtype),
-        log_variance=np.asarray(log_variance, dtype),
-        targets=targets(loop, laid.recipe).astype(dtype),
-        turn=np.asarray(2.0**32, dtype),
-        rows=rows.rows.astype(dtype),
-        log_scale=(rows.centre + np.log(distinct)).astype(dtype),
-        binomial=_binomial(mixed, largest),
-        rule=() if laid.shape.rule is None else numbers_of(loop, 0, dtype),
-    )
-    return fixed, _steps(table, np.searchsorted(distinct, degrees), mixed, dtype)
+    numbers = {
+        "targets": targets(loop, laid.recipe),
+        "turn": 2.0**32,
+        "rows": rows.rows,
+        "log_scale": rows.centre + np.log(distinct),
+    }
+    if laid.shape.dimension:
+        means, root, source = starts_in_space(loop, laid)
+        numbers |= {"means": means, "log_variance": 0.0, "root": root, "source": source}
+    else:
+        means, log_variance = starts(loop, laid)
+        numbers |= {"means": means, "log_variance": log_variance}
+    arrays = {name: np.asarray(value, dtype) for name, value in numbers.items()}
+    rule = () if laid.shape.rule is None else numbers_of(loop, 0, dtype)
+    fixed = Fixed(**arrays, binomial=_binomial(mixed, largest), rule=rule)
+    steps = _steps(table, np.searchsorted(distinct, degrees), mixed, dtype)
+    if laid.shape.dimension:
+        steps = steps._replace(reciprocal=(1 / np.arange(1, len(table.form) + 1)).astype(dtype))
+    return fixed, steps
+
+
+def _degrees(count: np.ndarray, dimension: int) -> np.ndarray:
+    """Degrees of freedom of each draw's sum of squares, or of its Bartlett factor's diagonal; at least 1.
+
+    Where there are none any number does: the most there are.
+    """
+    most = max(int(count.max()), 2) - 1
+    if not dimension:
+        return np.where(count > 1, count - 1, most)
+    found = count[..., None] - 1 - np.arange(dimension)
+    return np.where(found > 0, found, most)
 
 
 def _steps(table: Table, row: np.ndarray, mixed: list[tuple[int, float]], dtype: Any) -> Step:

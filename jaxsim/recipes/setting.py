@@ -9,7 +9,7 @@ from scipy.special import erf
 from jaxsim import blocks
 from jaxsim.recipes import exact as recipe_exact
 from jaxsim.recipes import literal as recipe_literal
-from jaxsim.recipes import observe
+from jaxsim.recipes import observe, space_exact
 from jaxsim.recipes import statistics as recipe_statistics
 from jaxsim.recipes.observe import literal_observer, space_observer
 from jaxsim.recipes.plan import Plan, plan, starts, starts_in_space, targets
@@ -78,10 +78,13 @@ def ready(loop: Loop, generations: int, engine: str, dtype: np.dtype) -> tuple[b
     models = model_axis(loop)
     if laid.shape.dimension:
         _require_space(loop, laid, models)
-    if engine == "exact":
-        recipe_statistics.require_statistics(loop, laid)
-        return recipe_exact.kernel(laid.shape, models), *recipe_statistics.parameters(loop, laid, dtype)
-    return _literal_kernel(loop, laid, models), *_literal(loop, laid, dtype)
+    if engine != "exact":
+        return _literal_kernel(loop, laid, models), *_literal(loop, laid, dtype)
+    recipe_statistics.require_statistics(loop, laid)
+    numbers = recipe_statistics.parameters(loop, laid, dtype)
+    if laid.shape.dimension:
+        return space_exact.kernel(laid.shape), *numbers
+    return recipe_exact.kernel(laid.shape, models), *numbers
 
 
 def chosen_precision(loop: Loop, engine: str) -> Precision:

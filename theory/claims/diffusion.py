@@ -257,10 +257,14 @@ _BRIDGE = (
         r"x' = \ln(c\,g) + \tfrac12(\ln g)''v + E\ln\tfrac{\chi^2}{n},\quad"
         r" v' = b^2 v + \mathrm{Var}\ln\chi^2,\quad b = \frac{d\ln g}{d\ln s}",
         OWN,
-        "the forecast of ln S from a known first generation and a known sampler, error of order n^-2",
-        "moments",
-        (_loop(0.3, 100, (2, 3, 4, 5), copies=1, fitted=True),),
+        "the forecast of ln S from a known first generation and a known sampler, error of order n^-2 from"
+        " generation 3 on and none before",
+        "limit",
+        (_loop(0.3, 100, (3, 4, 5), copies=1, fitted=True),),
         expected.forecasted,
+        exact=expected.from_known_model,
+        order=2,
+        grown=more("n"),
     ),
 )
 

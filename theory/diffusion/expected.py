@@ -276,7 +276,10 @@ def trained_on_copies(case: Case) -> Array:
 
 
 def forecasted(case: Case) -> Array:
-    """Of `diffusion loop` from a known first model: the shaped forecast of ln S and its process variance."""
+    """Of `diffusion loop` from a known first model: the shaped forecast of ln S and its process variance.
+
+    [4, 3, generation], nothing of the other two statistics.
+    """
     get = case.loop.get
     certain = Estimate(np.log(mapped(case, get("variance")) / get("variance")), np.zeros(()))
     forecast = shaped_forecast(
@@ -287,3 +290,12 @@ def forecasted(case: Case) -> Array:
     unknown = np.full_like(logs, np.nan)
     blank = np.full((4, 1, len(chosen)), np.nan)
     return np.concatenate([blank, np.concatenate([logs, unknown])[:, None], blank], axis=1)
+
+
+def from_known_model(case: Case) -> Array:
+    """Its mean of ln S by the law of every generation, [3, generation]."""
+    get = case.loop.get
+    first = float(mapped(case, get("variance")))
+    found = laws(lambda s: mapped(case, s), first, get("n"), max(get("generations")) - 1)
+    logs = [found[g - 2].log_variance[0] for g in get("generations")]
+    return np.array([np.full(len(logs), np.nan), logs, np.full(len(logs), np.nan)])

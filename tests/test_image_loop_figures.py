@@ -1,0 +1,114 @@
+"""Figures of loops around generators of images: guidance on digits, flowers and birds in colour."""
+
+import json
+
+import numpy as np
+import pytest
+
+from models.datasets import data_set
+from paper_figs import DATA, FIGURES, colour_diffusion, generated, halved, mnist_guidance, style
+from paper_figs.halved import Halved, halve, means_of_four
+from paper_figs.rows import read
+from theory.generator import Diffusion, Training
+from theory.loop import Images, Loop, Replace, Sampler
+from theory.loop_file import from_mapping
+
+TINY = Diffusion("mlp", "edm", 4, "ddim", width=32, depth=1)
+SHORT = Training("adam", 2e-3, 5, 8, 0.9)
+GUIDED = Training("adam", 2e-3, 5, 8, 0.9, context_dropout=0.1)
+RUN = {"mnist_guidance": mnist_guidance, "colour_diffusion": colour_diffusion}
+
+
+def written(path, side, channels, count=60):
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (count, side, side, channels), np.uint8)
+    np.savez(path, x=images, y=np.arange(count) % 3, train=np.arange(count) % 2 == 0)
+    return images
+
+
+def test_a_halved_image_has_the_means_of_four_pixels():
+    image = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)
+    assert means_of_four(image).tolist() == [[[2, 4], [10, 12]]]  # 2.5 and 10.5 go to the even number
+    colour = np.stack([image[..., 0]] * 3, axis=-1) + np.array([0, 100, 200])
+    assert means_of_four(colour)[0, ..., 1].tolist() == [[102, 104], [110, 112]]
+
+
+@pytest.mark.parametrize("classes", [True, False])
+def test_an_archive_keeps_who_is_trained_on(tmp_path, monkeypatch, classes):
+    full = written(tmp_path / "full.npz", 8, 3)
+    monkeypatch.setitem(halved.HALVED, "half.npz", Halved(str(tmp_path / "full.npz"), classes))
+    path = halve("half.npz", tmp_path / "folder")
+    found = data_set(str(path))
+    assert found.values.tolist() == means_of_four(full).tolist()
+    assert found.training.tolist() == list(range(0, 60, 2))
+    assert found.classes == (3 if classes else 0)
+    before = path.stat()
+    assert halve("half.npz", tmp_path / "folder").stat() == before
+
+
+def test_images_side_by_side_have_paper_between_them():
+    grey = generated.mosaic([np.zeros((2, 2), np.uint8), np.full((2, 2), 7, np.uint8)])
+    assert np.isnan(grey[:, 2:4]).all()
+    assert grey[:, [0, 1, 4, 5]].tolist() == [[0, 0, 7, 7]] * 2
+    colour = generated.mosaic([np.zeros((2, 2, 3), np.uint8), np.full((2, 2, 3), 51, np.uint8)])
+    assert colour[0, :, 0].tolist() == [0, 0, 1, 1, 0.2, 0.2]
+
+
+def test_the_variance_within_classes_is_the_mean_of_theirs():
+    rng = np.random.default_rng(3)
+    labels = np.repeat([4, 0, 7], [5, 9, 2])
+    values = rng.standard_normal((16, 3, 3, 1)) + labels[:, None, None, None]
+    parts = [values[labels == k] for k in (0, 4, 7)]
+    pooled = sum((len(part) - 1) * part.var(axis=0, ddof=1).sum() for part in parts) / (16 - 3)
+    assert mnist_guidance.within_classes(values, labels) == pytest.approx(pooled, rel=1e-12)
+
+
+def test_guidance_can_be_collected_again(tmp_path):
+    loops = {
+        name: Loop(
+            Images("digits"), Replace(60), sampler=Sampler(guidance=w), generator=TINY, training=GUIDED
+        )
+        for name, w in zip(mnist_guidance.LOOPS, (0.0, 1.0), strict=False)
+    }
+    seen = []
+    made = {"seeds": 2, "loops": loops, "generations": 2, "folder": tmp_path}
+    rows = mnist_guidance.collect(**made, progress=lambda *told: seen.append(told))
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
+    assert rows.to_csv() == mnist_guidance.collect(**made).to_csv()
+    for name in loops:
+        for metric in mnist_guidance.METRICS:
+            assert rows.where(loop=name, metric=metric).column("generation") == [0, 1, 2]
+        assert rows.where(loop=name, generation=2, metric=None).column("image") == list(range(10))
+    plain, guided = (rows.where(loop=name, generation=1, metric="confidence") for name in loops)
+    assert plain.column("value") != guided.column("value")
+    style.save(mnist_guidance.draw(rows), tmp_path, "tiny")
+
+
+def test_colour_can_be_collected_again(tmp_path, monkeypatch):
+    loops = {}
+    for name in colour_diffusion.LOOPS:
+        written(tmp_path / f"{name}.npz", 16, 3)
+        monkeypatch.setitem(halved.HALVED, f"half_{name}.npz", Halved(str(tmp_path / f"{name}.npz"), False))
+        loops[name] = Loop(Images(f"half_{name}.npz"), Replace(20), generator=TINY, training=SHORT)
+    made = {"seeds": 2, "loops": loops, "generations": 2, "folder": tmp_path / "runs"}
+    rows = colour_diffusion.collect(**made)
+    assert rows.to_csv() == colour_diffusion.collect(**made).to_csv()
+    for name in loops:
+        for metric in colour_diffusion.METRICS:
+            assert rows.where(loop=name, metric=metric).column("generation") == [0, 1, 2]
+    assert generated.size(rows) == 8
+    style.save(colour_diffusion.draw(rows), tmp_path, "tiny")
+
+
+@pytest.mark.parametrize("name", [name for name in RUN if name in FIGURES])
+def test_the_committed_rows_say_what_was_run(name):
+    figure, path = RUN[name], DATA / f"{name}.csv"
+    head = json.loads(path.read_text().splitlines()[0].removeprefix("# "))
+    assert head["seeds"] >= 2
+    assert {loop: from_mapping(known) for loop, known in head["loops"].items()} == figure.LOOPS
+    rows = read(path)
+    for loop in figure.LOOPS:
+        for metric in figure.METRICS:
+            found = rows.where(loop=loop, metric=metric)
+            assert found.column("generation") == list(range(figure.GENERATIONS + 1))
+            assert all(row["low"] <= row["value"] <= row["high"] for row in found.records)

@@ -1,4 +1,4 @@
-"""How Monte Carlo confronts an asymptotic formula: within the error it states, and no more.
+"""How Monte Carlo confronts an asymptotic formula: beside the exact mean that it tends to, at its order.
 
 Theory knows the exact value E beside the formula A. A - E must fall at the stated order as the large
 parameter grows, and Monte Carlo is held against E: an error of A that does not fall is a disagreement however

@@ -28,11 +28,11 @@ GUIDANCE_CLAIMS = (
     Claim(
         "mixture.D7",
         "flow_variance",
-        "exact",
+        "asymptotic",
         r"s^w u^{1-w},\quad \text{push } (w-1)\,\delta\,(s/u)^{w/2}\,"
         r"{}_2F_1\bigl(\tfrac w2, \tfrac12; \tfrac32; 1 - \tfrac su\bigr)",
         OWN + "; s = 1, u = 2: Bradley and Nakkiran, 2024, arXiv:2408.09000",
-        _TWO_NORMALS + "probability flow from full noise; T steps of DDIM differ by order 1/T",
+        _TWO_NORMALS + "probability flow from full noise; T steps of DDIM, T -> inf, differ by order 1/T",
         "limit",
         (_guided(400, "ddim", 2.0, 32), _guided(400, "ddim", 0.5, 32, quick=False)),
         expected.guided_by_flow,
@@ -43,10 +43,10 @@ GUIDANCE_CLAIMS = (
     Claim(
         "mixture.D7",
         "diffusion_variance",
-        "exact",
+        "asymptotic",
         r"\frac{su - s^{2w}u^{2-2w}}{(2w-1)(u-s)},\quad \text{push } \delta\,\frac{s - s^w u^{1-w}}{u - s}",
         OWN + "; s = 1, u = 2: Bradley and Nakkiran, 2024, arXiv:2408.09000",
-        _TWO_NORMALS + "reverse SDE from full noise; T steps of DDPM differ by order 1/T",
+        _TWO_NORMALS + "reverse SDE from full noise; T steps of DDPM, T -> inf, differ by order 1/T",
         "limit",
         (_guided(100, "beta", 2.0, 32), _guided(100, "beta", 0.5, 32, quick=False)),
         expected.guided_by_diffusion,

@@ -5,6 +5,9 @@ from typing import Any
 
 import numpy as np
 
+STRETCH = 2**16
+"""Replicates whose points lie in memory together."""
+
 
 def kept_label(parameters: Mapping[str, Any], seeds: int, seed: int) -> np.ndarray:
     """Whether the first point that a verifier keeps is wrong, [replicate].
@@ -29,16 +32,19 @@ def debiased_mean(parameters: Mapping[str, Any], seeds: int, seed: int) -> np.nd
     Every round draws `points` points, the share `share` of them real, N(0, variance), the others from the
     model, N(mu, variance); u = (their mean - (1 - share) mu) / share, and mu is the mean of all u so far.
     """
-    random = np.random.default_rng([seed, 5])
     total, share, deviation = parameters["points"], parameters["share"], parameters["variance"] ** 0.5
-    real = round(share * total)
-    mean, estimates = np.zeros(seeds), np.zeros(seeds)
-    for rounds in range(1, parameters["rounds"] + 1):
-        points = random.normal(0, deviation, (total, seeds))
-        points[real:] += mean
-        estimates += (points.mean(0) - (1 - share) * mean) / share
-        mean = estimates / rounds
-    return mean**2
+    random, real = np.random.default_rng([seed, 5]), round(share * total)
+
+    def stretch(count: int) -> np.ndarray:
+        mean, estimates = np.zeros(count), np.zeros(count)
+        for rounds in range(1, parameters["rounds"] + 1):
+            points = random.normal(0, deviation, (total, count))
+            points[real:] += mean
+            estimates += (points.mean(0) - (1 - share) * mean) / share
+            mean = estimates / rounds
+        return mean**2
+
+    return np.concatenate([stretch(min(STRETCH, seeds - begin)) for begin in range(0, seeds, STRETCH)])
 
 
 MITIGATION_EXPERIMENTS = {"kept_label": kept_label, "debiased_mean": debiased_mean}

@@ -83,7 +83,7 @@ DEBIASED = tuple(
         Experiment("debiased_mean", (("points", m), ("share", rho), ("rounds", t), ("variance", 1.0))), (),
         quick=False,
     )
-    for m, rho, t in ((10, 0.2, 20), (5, 0.6, 4))
+    for m, rho, t in ((5, 0.2, 3), (2, 0.5, 6))
 )  # fmt: skip
 
 ECOSYSTEM = (

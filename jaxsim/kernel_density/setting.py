@@ -4,13 +4,15 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jaxtyping import Array
 
 from jaxsim import blocks
 from jaxsim.kernel_density import error as kernel_density_error
-from jaxsim.kernel_density.step import Fixed, Shape, Step, moments, starter, stepper
+from jaxsim.kernel_density.step import Fixed, Shape, Step, ahead, moments, rounded, starter, stepper
 from jaxsim.mixture.menu import menu
 from jaxsim.mixture.model import frame, in_units
 from theory.estimator import RuleOfThumb
@@ -66,8 +68,11 @@ def prepared(loop: Loop, generations: int, engine: str, precision: Any) -> tuple
     )
     nodes = kernel_density_error.nodes_for(width if not rule else 0.3)
     look = _looker(rule, nodes)
-    block = int(np.clip(2 ** (BLOCK_BYTES // (2 * pairs * dtype.itemsize)).bit_length() // 2, 8, 512))
-    kernel = blocks.Kernel(starter(pairs), stepper(shape), look, (), (), block, "summary")
+    block = int(np.clip(2 ** (BLOCK_BYTES // (2 * pairs * dtype.itemsize)).bit_length() // 2, 32, 512))
+    kernel = blocks.Kernel(
+        starter(pairs), stepper(shape), look, (), (), block, "summary",
+        ahead=ahead(shape), together=True, cost=window,
+    )  # fmt: skip
     unit = partial(_unit, scale=units.scale, generations=generations)
     return Setting(kernel, fixed, steps, KERNEL, CHEAP, unit), precision
 
@@ -97,7 +102,8 @@ def _steps(loop: Loop, generations: int, dtype: np.dtype) -> tuple[Step, int, in
     )
     window = int(((size + 1) // 2 - kept // 2).max())
     # room for a window that starts at the last stretch
-    return steps, int((kept // 2).max()) + window, window
+    pairs = int((kept // 2).max()) + window
+    return steps, rounded(pairs), rounded(pairs) if window == pairs else window
 
 
 @lru_cache(maxsize=64)
@@ -116,9 +122,13 @@ def _looker(rule: bool, nodes: int) -> Callable:
         if rule:
             power = step.size.astype(mean.dtype) ** mean.dtype.type(-0.2)
             width = width * power * jnp.sqrt(variance)
+        pairs = lax.complex(state[0], state[1])
         if name == "mise":
-            return kernel_density_error.integrated(state, step.size, width, fixed.source)
-        return kernel_density_error.cross_entropy(state, step.size, width, fixed.source, nodes)
+            error = partial(kernel_density_error.integrated, source=fixed.source)
+        else:
+            error = partial(kernel_density_error.cross_entropy, source=fixed.source, nodes=nodes)
+        wide = jnp.broadcast_to(width, mean.shape)
+        return jax.vmap(lambda x, h: error(x, step.size, h), (-1, -1), -1)(pairs, wide)
 
     return look
 

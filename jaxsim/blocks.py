@@ -41,8 +41,10 @@ class Kernel(NamedTuple):
         ahead: (key, replicate) -> random words of one generation, which `step` then takes in the key's place.
             They are made a generation before they are used: XLA would hash in the same loop that uses them,
             or in several, and a hash is a chain of operations that only a loop of its own can interleave.
-        together: whether `step`, `observe` and `ahead` are functions of all replicates of a block, which lie
-            on the last axis of what they take and give; else they are functions of one.
+        draw: (fixed, step, words) -> what `step` takes instead of the words, made a generation ahead for the
+            same reason: what several loops read would be computed again in each of them.
+        together: whether `step`, `observe`, `ahead` and `draw` are functions of all replicates of a block,
+            which lie on the last axis of what they take and give; else they are functions of one.
         cost: of a generation of a replicate, in those of a loop on the line.
     """
 
@@ -55,6 +57,7 @@ class Kernel(NamedTuple):
     keep: str
     bins: tuple[int, ...] = ()
     ahead: Callable | None = None
+    draw: Callable | None = None
     together: bool = False
     cost: int = 1
 
@@ -63,7 +66,7 @@ class Kernel(NamedTuple):
         return function if self.together else jax.vmap(function)
 
     def words(self, key: Any, replicate: Any) -> Any:
-        """What `step` takes: the random words of a generation, or its key."""
+        """The random words of a generation, or its key."""
         return key if self.ahead is None else self.ahead(key, replicate)
 
     def shapes(self, generations: int) -> list[tuple[int, ...]]:
@@ -104,20 +107,28 @@ def _block(kernel: Kernel, request: Request, block: Any) -> tuple[Any, ...]:
 
     # of all generations at once: within the loop each would be hashed again beside every replicate
     last = len(jax.tree.leaves(request.steps)[0])
-    keys = generation_key(request.key, jnp.arange(last + 2, dtype=jnp.uint32))
+    keys = generation_key(request.key, jnp.arange(last + 3, dtype=jnp.uint32))
 
     def words(generation: Any) -> Any:
         key = keys[0][generation], keys[1][generation]
         return key if kernel.ahead is None else kernel.each(lambda i: kernel.ahead(key, i))(replicates)
+
+    def queue(generation: Any, hashed: Any = None) -> tuple[Any, ...]:
+        """What is made before `generation`: what its step takes, and the words of the next one."""
+        if kernel.draw is None:
+            return (words(generation),)
+        step = _at(request.steps, generation)
+        draw = kernel.each(lambda w: kernel.draw(request.fixed, step, w))
+        return draw(words(generation) if hashed is None else hashed), words(generation + 1)
 
     def move(generation: Any, carry: Any) -> Any:
         step = _at(request.steps, generation)
         if kernel.ahead is None:
             key = words(generation)
             return kernel.each(lambda i, s: kernel.step(request.fixed, step, key, i, s))(replicates, carry)
-        state, drawn = carry
+        state, drawn, *later = carry
         advance = kernel.each(lambda w, i, s: kernel.step(request.fixed, step, w, i, s))
-        return advance(drawn, replicates, state), words(generation + 1)
+        return advance(drawn, replicates, state), *queue(generation + 1, *later)
 
     def look(generation: Any, state: Any) -> tuple[Any, ...]:
         step = _at(request.steps, generation)
@@ -142,7 +153,7 @@ def _block(kernel: Kernel, request: Request, block: Any) -> tuple[Any, ...]:
     )
     if kernel.together:
         first = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 0, -1), first)
-    begin = first if kernel.ahead is None else (first, words(jnp.int32(1)))
+    begin = first if kernel.ahead is None else (first, *queue(jnp.int32(1)))
     return lax.scan(stretch, (jnp.int32(0), begin), request.marks)[1]
 
 

@@ -12,7 +12,7 @@ from theory.loop import Gaussian, Loop, LoopError, Replace, Sampler
 LINE = Loop(Gaussian(1.0, 4.0), Replace(7))
 SPACE = Loop(Gaussian((0.0, 1.0, 2.0), ((2.0, 0.5, 0.1), (0.5, 1.0, 0.2), (0.1, 0.2, 0.5))), Replace(3))
 RUNS = {
-    "line": (LINE, "exact", 5 * 1024 + 17),
+    "line": (LINE, "exact", 5 * 512 + 17),
     "line, literal": (LINE, "literal", 3 * 1024 + 5),
     "space": (SPACE, "exact", 5 * 512 + 3),
     "truncated space": (SPACE.with_(sampler=Sampler(truncate=1.0)), "literal", 600),
@@ -39,12 +39,12 @@ def test_devices_do_not_change_a_bit(name, monkeypatch):
 
 def test_the_split_into_calls_does_not_change_a_bit(monkeypatch):
     monkeypatch.setattr(blocks, "WORTH", 1)
-    whole = simulate(LINE, [2, 5], 6 * 1024 + 1, devices=2)
+    whole = simulate(LINE, [2, 5], 6 * 512 + 1, devices=2)
     done = []
     monkeypatch.setattr(blocks, "CALL_BLOCKS", 1)
-    split = simulate(LINE, [2, 5], 6 * 1024 + 1, devices=2, progress=lambda *at: done.append(at))
+    split = simulate(LINE, [2, 5], 6 * 512 + 1, devices=2, progress=lambda *at: done.append(at))
     identical(whole, split)
-    assert done == [(k * 1024, 6145) for k in (2, 4, 6)] + [(6145, 6145)]
+    assert done == [(k * 512, 3073) for k in (2, 4, 6)] + [(3073, 3073)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -81,7 +81,7 @@ def test_the_summary_is_that_of_the_replicates():
         for statistic, value, order in zip(
             ("mean", "variance", "third", "fourth"), expected, (1, 2, 3, 4), strict=True
         ):
-            # sums of 1024 float32 by halves: some ten roundings of each power
+            # sums of 512 float32 by halves: some ten roundings of each power
             bound = 16 * 2.0**-24 * (np.abs(centred) ** order).mean(0) + 2.0**-22 * np.abs(x).max() * (
                 order == 1
             )

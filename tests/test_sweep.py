@@ -169,7 +169,8 @@ def test_units_in_the_reverse_order(tmp_path, whole):
 
 def test_blocks_in_the_reverse_order(whole):
     ready = grids.grid(plan()).measurement(0)
-    stretches = [(first, min(first + ready.kernel.block, SEEDS)) for first in range(0, SEEDS, 1024)]
+    block = ready.kernel.block
+    stretches = [(first, min(first + block, SEEDS)) for first in range(0, SEEDS, block)]
     apart = [ready.summary(*stretch, chosen_devices(1)) for stretch in reversed(stretches)]
     total = Tally()
     for part in reversed(apart):

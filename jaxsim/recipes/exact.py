@@ -30,7 +30,8 @@ from jaxsim.recipes.plan import Shape
 from jaxsim.recipes.statistics import Fixed, Step
 
 BLOCK = 512  # replicates: what a generation touches stays in the cache next to a core
-ADDRESSES = 4  # counters of a draw: one pair of normals, or two and the binomial's word
+ADDRESSES = 4  # counters of a draw: one pair of normals, or two and the binomial's word,
+WORD = 2  # which is this one
 ELSEWHERE = np.uint32(2**32 - 1)
 
 
@@ -40,13 +41,14 @@ def kernel(shape: Shape, models: int | None) -> blocks.Kernel:
     counters = _counters(shape)
     return blocks.Kernel(
         _starter(shape),
-        _stepper(shape, counters),
+        _stepper(shape),
         exact_observer(models),
         (),
         (),
         BLOCK,
         "summary",
         ahead=_ahead(counters),
+        draw=_drawer(shape, counters),
     )
 
 
@@ -62,6 +64,39 @@ def _ahead(counters: tuple[int, ...]) -> Callable:
         return tuple(packed(threefry(key, (replicate, np.uint32(counter)))) for counter in counters)
 
     return ahead
+
+
+def _drawer(shape: Shape, counters: tuple[int, ...]) -> Callable:
+    """(fixed, step, words) -> what was drawn, by counter; for forms that come once, the first words.
+
+    A draw is a normal and the sum of squares about the mean of that many; where the number is random, the two
+    normals they come from, and a word.
+    """
+    mixed, last = _mixed(shape), len(shape.forms[-1].draws)
+
+    def one(fixed: Fixed, step: Step, counter: int, pair: Any) -> Any:
+        number, place = divmod(counter, ADDRESSES)
+        if place == WORD:
+            return pair
+        z, x = normal_pair(unpacked(pair), fixed.turn)
+        return lax.complex(z, x if number in mixed else _squares(fixed, step.row[number], x))
+
+    def draw(fixed: Fixed, step: Step, words: tuple[Any, ...]) -> tuple[dict[int, Any], Any]:
+        pairs = zip(counters, words, strict=True)
+        drawn = {c: one(fixed, step, c, pair) for c, pair in pairs if c < ADDRESSES * last}
+        return drawn, words[0] if shape.switched else ()
+
+    return draw
+
+
+def _mixed(shape: Shape) -> set[int]:
+    """The draws of which a random number is real, in any form."""
+    return {n for form in shape.forms for n, draw in enumerate(form.draws) if draw.kind == "mixed"}
+
+
+def _squares(fixed: Fixed, row: Any, x: Any) -> Any:
+    """Chi-square with the degrees of freedom of a row, from a standard normal."""
+    return jnp.exp(fixed.log_scale[row] + deviation(fixed.rows[row], x))
 
 
 def _starter(shape: Shape) -> Callable:
@@ -88,10 +123,9 @@ def _starter(shape: Shape) -> Callable:
     return start
 
 
-def _stepper(shape: Shape, counters: tuple[int, ...]) -> Callable:
-    def step(fixed: Fixed, step: Step, words: Any, replicate: Any, state: State) -> State:
+def _stepper(shape: Shape) -> Callable:
+    def step(fixed: Fixed, step: Step, drawn: Any, replicate: Any, state: State) -> State:
         del replicate
-        drawn = dict(zip(counters, words, strict=True))
         generations = [
             lambda state, form=form: _Generation(shape, form, fixed, step, drawn).run(state)
             for form in shape.forms
@@ -107,8 +141,9 @@ def _stepper(shape: Shape, counters: tuple[int, ...]) -> Callable:
 class _Generation:
     """One form, with its numbers."""
 
-    def __init__(self, shape: Shape, form: Form, fixed: Fixed, step: Step, drawn: dict[int, Any]):
-        self.shape, self.form, self.fixed, self.step, self.drawn = shape, form, fixed, step, drawn
+    def __init__(self, shape: Shape, form: Form, fixed: Fixed, step: Step, drawn: tuple[dict[int, Any], Any]):
+        self.shape, self.form, self.fixed, self.step = shape, form, fixed, step
+        self.drawn, self.first = drawn
         self.piece = self.portion = 0
 
     def run(self, state: State) -> State:
@@ -195,27 +230,29 @@ class _Generation:
         return mean + gain * kept * (rule.centre - origin - unit * mean), variance * kept
 
     def _normals(self, number: int, place: int) -> tuple[Any, Any]:
-        return normal_pair(self._words(number, place), self.fixed.turn)
-
-    def _words(self, number: int, place: int) -> tuple[Any, Any]:
-        """Two words of a draw: those made ahead, or hashed from the first of them."""
         counter = ADDRESSES * number + place
         if counter in self.drawn:
+            return self.drawn[counter].real, self.drawn[counter].imag
+        return normal_pair(self._words(counter), self.fixed.turn)
+
+    def _words(self, counter: int) -> tuple[Any, Any]:
+        """Two words of a draw: those made ahead, or hashed from the first of them."""
+        if counter in self.drawn:
             return unpacked(self.drawn[counter])
-        key = unpacked(next(iter(self.drawn.values())))
-        return threefry(key, (np.uint32(counter), ELSEWHERE))
+        return threefry(unpacked(self.first), (np.uint32(counter), ELSEWHERE))
 
     def _normal(self, number: int, mean: Any, variance: Any) -> Part:
         """The points of draw `number`, all of one normal law."""
-        z, x = self._normals(number, 0)
-        row, count = self.step.row[number], self.step.count[number]
-        squares = jnp.exp(self.fixed.log_scale[row] + deviation(self.fixed.rows[row], x))
+        z, squares = self._normals(number, 0)
+        count = self.step.count[number]
+        if ADDRESSES * number not in self.drawn or number in _mixed(self.shape):
+            squares = _squares(self.fixed, self.step.row[number], squares)
         return Part(mean + jnp.sqrt(variance / count) * z, jnp.where(count > 1, variance * squares, 0))
 
     def _mixed(self, number: int, draw: DrawForm) -> Part:
         """Real points, as many as a binomial says, and a model's."""
         step, fixed = self.step, self.fixed
-        high, low = self._words(number, 2)
+        high, low = self._words(ADDRESSES * number + WORD)
         word = (high.astype(jnp.uint64) << np.uint64(32)) | low.astype(jnp.uint64)
         real = jnp.searchsorted(fixed.binomial[step.kind[number]], word, side="right")
         total = step.count[number]
@@ -228,7 +265,7 @@ class _Generation:
                 count.astype(jnp.int32) - 2, 0
             )  # degrees of freedom 1, 2, ... are rows 0, 1, ...
             mean, variance = law
-            squares = jnp.exp(fixed.log_scale[row] + deviation(fixed.rows[row], x))
+            squares = _squares(fixed, row, x)
             mean = mean + jnp.sqrt(variance / jnp.maximum(count, 1)) * z
             parts.append((count, Part(mean, jnp.where(count > 1, variance * squares, 0))))
         return merged(parts)

@@ -18,6 +18,7 @@ LARGEST_SINGLE = 10**6  # beyond this n the rounding of float32 nears the spread
 LARGEST_SINGLE_SPACE = 10**4  # in d dimensions W2^2 ~ d^2 / n is a difference of traces of order d
 SMALLEST_SINGLE_CUT = 1e-2  # samples truncated closer than this differ too little in float32
 SMALLEST_CUT = 1e-6  # ... and in float64
+BLOCK = 512  # of 1,024 XLA would hand half of every loop to another core, which costs more than the half
 
 
 def prepared(
@@ -71,7 +72,7 @@ def prepare(loop: Loop, plan: Schedule, engine: Engine, dtype: np.dtype) -> Sett
 def _words_ahead(source: Gaussian) -> dict[str, Any]:
     """What the exact engine's kernel has beyond the literal one's."""
     if source.is_scalar:
-        return {"ahead": exact.line_ahead}
+        return {"ahead": exact.line_ahead, "block": BLOCK}
     d = source.dimension
     cost = max(d * d // 4, 1)
     if d > space_block.LARGEST:

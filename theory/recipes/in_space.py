@@ -24,13 +24,15 @@ def statistics(loop: Loop, names: Sequence[str], wanted: Sequence[float]) -> dic
     from theory.recipes.reading import MOVED_IN_SPACE, NO_LIMIT, NO_SHAPE, missing, second_moments, threshold
 
     source: Any = loop.source
-    if loop.start is not None or model_axis(loop) is not None:
+    targets = getattr(getattr(loop.data, "contaminated", loop.data), "targets", None)
+    if loop.start is not None or targets is not None:
         return {name: missing(loop, name, wanted, MOVED_IN_SPACE) for name in names}
     line = loop.with_(source=Gaussian(0.0, 1.0))
-    _, square, spread = second_moments(line, wanted)[..., 0]
+    moments = second_moments(line, wanted)
+    _, square, spread = moments[..., 0] if model_axis(loop) is None else moments
     truth = covariance_of(source)
     along, total = np.diag(truth), np.trace(truth)
-    nothing = np.zeros((len(wanted), source.dimension))
+    nothing = np.zeros((*spread.shape, source.dimension))
     means = {
         "mean_error": nothing,
         "mean_error_squared": square * total,

@@ -172,6 +172,29 @@ def test_bits_do_not_depend_on_devices_seeds_or_length(name, devices, monkeypatc
 
 
 @pytest.mark.slow
+def test_peers_that_differ_are_seen_side_by_side():
+    """Their means are those on the line along every direction; the control has the peers exchanged."""
+    loop = Loop(SOURCE, Peers(counts=[[3, 2], [1, 4]], real=[2, 12]))
+    means = expected(loop)
+    pilot = simulate(
+        loop, GENERATIONS[-1], PILOT, seed=1, engine="literal", observables=MOMENTS, keep="replicates"
+    )
+    spread = np.array([pilot[moment].values.std() for moment in MOMENTS]) * MARGIN
+    effect = (np.abs(np.diff(means[:, -1]))[:, 0] / spread).max()
+    count = int(np.ceil(((threshold(8) + norm.isf(RATE)) / effect) ** 2))
+    for engine in ("exact", "literal"):
+        found = run(loop, engine, count)
+        assert found.covariance.dims[2:] == ("model", "component", "other_component")
+        assert scores(found, means).max() < threshold(8)
+        assert scores(found, means[..., ::-1]).max() > threshold(8)
+    targets = loop.with_(data=replace(loop.data, targets=((1.0, 0.0, 2.0), (2.0, 0.0, 1.0))))
+    found = two_sample_scores(*(run(targets, e, count) for e in ("exact", "literal")), "mean_error")
+    assert found.max() < threshold(found.size)
+    found = two_sample_scores(run(targets, "exact", count), run(loop, "literal", count), "mean_error")
+    assert found.max() > threshold(found.size)
+
+
+@pytest.mark.slow
 def test_a_window_collapses_at_a_steady_rate_at_any_depth():
     """Increments of log det are stationary, while its distance to the mean passes float64's range."""
     marks, count = [200, 1200, 2200], 500
@@ -192,7 +215,6 @@ def test_a_window_collapses_at_a_steady_rate_at_any_depth():
         (Loop(SOURCE, AccumulateSubsample(5)), "subset"),
         (Loop(SOURCE, Fresh(3, 5), sampler=Sampler(truncate=1.0)), "truncated samples"),
         (Loop(SOURCE, Fresh(1, 2)), "under replace alone"),
-        (Loop(SOURCE, Peers(counts=[[3, 2], [1, 4]], real=[2, 3])), "on the line"),
     ],
 )
 def test_what_the_engine_cannot_do_is_one_sentence(loop, words):

@@ -1,6 +1,7 @@
 """What is measured on the models of a recipe: of one that stands for all, or of each, side by side."""
 
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -36,25 +37,25 @@ def literal_observer(models: int | None) -> Any:
     return observe
 
 
-@lru_cache(maxsize=1)
-def space_observer() -> Any:
+@lru_cache(maxsize=16)
+def literal_space_observer(models: int | None) -> Any:
     """(name, fixed, step, state) -> an observable of a state of `jaxsim.recipes.literal` in d dimensions."""
 
     def observe(name: str, fixed: Any, step: Any, state: Any) -> Any:
-        mean, factor = state.models[0][0]
-        return in_space(name, fixed, step.reciprocal, mean, factor)
+        look = partial(in_space, name, fixed, step.reciprocal)
+        return _of_each(look, state.models[0], models)
 
     return observe
 
 
-@lru_cache(maxsize=1)
-def exact_space_observer() -> Any:
+@lru_cache(maxsize=16)
+def exact_space_observer(models: int | None) -> Any:
     """(name, fixed, step, state) -> an observable of a state of `jaxsim.recipes.space_exact`."""
 
     def observe(name: str, fixed: Any, step: Any, state: Any) -> Any:
-        mean, factor = state.models[0][0]
-        error = state.origin + mean * state.unit
-        return in_space(name, fixed, step.reciprocal, error, factor, state.log_unit)
+        look = partial(in_space, name, fixed, step.reciprocal, log_unit=state.log_unit)
+        peers = [(state.origin + mean * state.unit, factor) for mean, factor in state.models[0]]
+        return _of_each(look, peers, models)
 
     return observe
 
@@ -124,13 +125,16 @@ def unit(name: str, loop: Loop, generations: int) -> tuple[np.ndarray, float]:
 
 
 def _seen(name: str, peers: list[tuple[Any, Any]], models: int | None) -> Any:
-    """Of the first peer, where one stands for all; else [peer]."""
     if name == "between_models":
         return _between(jnp.stack([mean for mean, _ in peers]))
+    return _of_each(partial(_look, name), peers, models)
+
+
+def _of_each(look: Any, peers: Sequence[tuple[Any, Any]], models: int | None) -> Any:
+    """What is seen of the first peer, where one stands for all; else [peer, ...]."""
     if models is None:
-        return _look(name, *peers[0])
-    means, logs = (jnp.stack(column) for column in zip(*peers, strict=True))
-    return jax.vmap(lambda e, l: _look(name, e, l))(means, logs)
+        return look(*peers[0])
+    return jax.vmap(look)(*(jnp.stack(column) for column in zip(*peers, strict=True)))
 
 
 def _look(name: str, error: Any, log_variance: Any) -> Any:

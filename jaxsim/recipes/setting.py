@@ -11,7 +11,7 @@ from jaxsim.recipes import exact as recipe_exact
 from jaxsim.recipes import literal as recipe_literal
 from jaxsim.recipes import observe, space_exact
 from jaxsim.recipes import statistics as recipe_statistics
-from jaxsim.recipes.observe import literal_observer, space_observer
+from jaxsim.recipes.observe import literal_observer, literal_space_observer
 from jaxsim.recipes.plan import Plan, plan, starts, starts_in_space, targets
 from jaxsim.schedule import gaussians, require_gaussian_numbers
 from jaxsim.selected.rule import drawn, numbers_of
@@ -77,13 +77,13 @@ def ready(loop: Loop, generations: int, engine: str, dtype: np.dtype) -> tuple[b
     laid = plan(loop, generations, extended=engine == "exact")
     models = model_axis(loop)
     if laid.shape.dimension:
-        _require_space(loop, laid, models)
+        _require_space(loop, laid)
     if engine != "exact":
         return _literal_kernel(loop, laid, models), *_literal(loop, laid, dtype)
     recipe_statistics.require_statistics(loop, laid)
     numbers = recipe_statistics.parameters(loop, laid, dtype)
     if laid.shape.dimension:
-        return space_exact.kernel(laid.shape), *numbers
+        return space_exact.kernel(laid.shape, models), *numbers
     return recipe_exact.kernel(laid.shape, models), *numbers
 
 
@@ -182,15 +182,13 @@ def _literal_fixed(loop: Loop, laid: Plan, dtype: np.dtype) -> recipe_literal.Fi
     return recipe_literal.Fixed(**arrays)
 
 
-def _require_space(loop: Loop, laid: Plan, models: int | None) -> None:
-    """Refuse, in several dimensions, singular fits and models side by side.
+def _require_space(loop: Loop, laid: Plan) -> None:
+    """Refuse, in several dimensions, singular fits.
 
     Raises:
         LoopError: in one sentence.
     """
     d = laid.shape.dimension
-    if models is not None:
-        raise LoopError("data.policy", loop.data.policy, "models that differ are simulated on the line")
     spare = max(len(fit.portions) for form in laid.shape.forms for fit in form.fits)
     spare = spare if loop.estimator.name == "weighted" else 1
     own = any(
@@ -216,5 +214,5 @@ def _literal_kernel(loop: Loop, laid: Plan, models: int | None) -> blocks.Kernel
     block = int(np.clip(LITERAL_BYTES // numbers, 16, 256))
     begin = recipe_literal.start(laid.shape, capacity)
     step = recipe_literal.stepper(laid.shape, loop.sampler.truncate is not None)
-    observer = space_observer() if laid.shape.dimension else literal_observer(models)
+    observer = literal_space_observer(models) if laid.shape.dimension else literal_observer(models)
     return blocks.Kernel(begin, step, observer, (), (), block, "summary")

@@ -32,11 +32,13 @@ BLOCK_NUMBERS = 2**15  # of one matrix of each replicate of a block
 
 
 @lru_cache(maxsize=64)
-def kernel(shape: Shape) -> blocks.Kernel:
+def kernel(shape: Shape, models: int | None) -> blocks.Kernel:
     """What one replicate does; one object for equal shapes, so that compiled programs are found again."""
     block = int(np.clip(BLOCK_NUMBERS // shape.dimension**2, 8, 256))
     block = 1 << (block.bit_length() - 1)
-    return blocks.Kernel(_starter(shape), _stepper(shape), exact_space_observer(), (), (), block, "summary")
+    return blocks.Kernel(
+        _starter(shape), _stepper(shape), exact_space_observer(models), (), (), block, "summary"
+    )
 
 
 def _starter(shape: Shape) -> Callable:

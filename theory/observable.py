@@ -187,7 +187,8 @@ def shape(loop: Loop, name: str) -> tuple[int, ...]:
 def _axes(loop: Loop, name: str) -> dict[str, int]:
     source, models = loop.source, model_axis(loop)
     if models is not None:
-        own = {} if source.is_scalar else dict.fromkeys(AXES.get(name, ()), source.dimension)
+        vectors = isinstance(source, Gaussian) and not source.is_scalar
+        own = dict.fromkeys(AXES.get(name, ()), source.dimension) if vectors else {}
         return {} if name == "between_models" else {"model": models, **own}
     match source:
         case Categorical() | Poisson() if name == "extinct":

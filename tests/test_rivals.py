@@ -150,6 +150,7 @@ for one in ABOUT:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # as long as the group's part of `verify`
 @pytest.mark.parametrize("group", GROUPS)
 def test_rivals_are_rejected(group):
     contests = [(claim, contest(claim, case)) for claim in GROUPS[group] for case in claim.cases]

@@ -77,7 +77,13 @@ def _words_ahead(source: Gaussian) -> dict[str, Any]:
     cost = max(d * d // 4, 1)
     if d > space_block.LARGEST:
         return {"ahead": exact.space_ahead(d), "cost": cost}
-    return {"step": space_block.step, "ahead": space_block.ahead(d), "together": True, "cost": cost}
+    return {
+        "step": space_block.step,
+        "ahead": space_block.ahead(d),
+        "together": True,
+        "cost": cost,
+        "block": space_block.block(d),
+    }
 
 
 def chosen_precision(loop: Loop, plan: Schedule, engine: str) -> Precision:

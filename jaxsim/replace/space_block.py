@@ -27,6 +27,12 @@ Columns = Float[Array, "d r"]
 Matrices = Float[Array, "d d r"]
 
 
+def block(d: int) -> int:
+    """Replicates a block: what a generation touches, some 4 d^2 numbers of each, stays in the cache."""
+    fitting = 2**15 // d**2
+    return int(np.clip(2 ** (fitting.bit_length() - 1), 16, 512))
+
+
 @cache
 def ahead(d: int) -> Any:
     """(key, replicates) -> the words of one generation: d pairs, then what is below the diagonal."""

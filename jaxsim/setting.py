@@ -1,6 +1,7 @@
 """What a request and a loop made ready for the device are, whatever the family; checks and provenance."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib.metadata import version
 from typing import Any, Literal, NamedTuple
 
@@ -68,13 +69,18 @@ def provenance(
     loop: Loop, seeds: int, seed: int, engine: str, precision: str, devices: tuple[jax.Device, ...]
 ) -> dict[str, Any]:
     """Everything needed to make a run again."""
-    packages = {name: version(name) for name in ("jax", "jaxlib", "numpy")}
     return {
         "loop": to_json(loop),
         "seeds": int(seeds),
         "seed": seed if seed < 2**63 else str(seed),
         "engine": engine,
         "precision": precision,
-        "versions": ", ".join(f"{name} {number}" for name, number in packages.items()),
+        "versions": _versions(),
         "device": devices[0].device_kind,
     }
+
+
+@cache
+def _versions() -> str:
+    """The packages that make the numbers; read once, from files."""
+    return ", ".join(f"{name} {version(name)}" for name in ("jax", "jaxlib", "numpy"))

@@ -1,13 +1,17 @@
 """The same numbers for any number of devices, of replicates, of generations, and any split into calls."""
 
+import os
+
 import jax
 import numpy as np
 import pytest
 
 from jaxsim import blocks
+from jaxsim.measure import measurement
 from jaxsim.replace.setting import prepare
 from jaxsim.simulate import simulate
 from theory.loop import Gaussian, Loop, LoopError, Replace, Sampler
+from theory.policy import Accumulate, Fresh
 
 LINE = Loop(Gaussian(1.0, 4.0), Replace(7))
 SPACE = Loop(Gaussian((0.0, 1.0, 2.0), ((2.0, 0.5, 0.1), (0.5, 1.0, 0.2), (0.1, 0.2, 0.5))), Replace(3))
@@ -110,6 +114,26 @@ def test_one_compilation_serves_all_seeds_sizes_and_counts(monkeypatch):
     assert len(traces) == 1
     simulate(LINE.with_(data=Replace(100)), [3, 13], 10, devices=1, observables=["variance"])
     assert len(traces) == 2  # beyond the rung
+
+
+@pytest.mark.skipif(
+    jax.default_backend() != "cpu" or os.cpu_count() == 1, reason="there is no other core to hand it to"
+)
+@pytest.mark.parametrize("policy", [Replace(10**4), Accumulate(100), Fresh(20, 80)])
+def test_xla_hands_no_part_of_a_small_loop_to_another_core(policy):
+    """Which takes longer than the part itself; of a loop eight times as long it would."""
+    ready = measurement(Loop(Gaussian(0.0, 1.0), policy), np.array([1, 2]), seed=0)
+
+    def partitions(block):
+        kernel = ready.kernel._replace(block=block)
+        with jax.enable_x64(True):
+            arguments = blocks.padded(ready.request), np.uint32(0), np.int32(1)
+            return (
+                blocks.program(kernel, 1).lower(*arguments).compile().as_text().count("outer_dimension_part")
+            )
+
+    assert partitions(ready.kernel.block) == 0
+    assert partitions(8 * ready.kernel.block) > 0
 
 
 def test_rungs_are_few_and_close():

@@ -244,7 +244,7 @@ _BRIDGE = (
         OWN,
         "an affine score trained by least squares on m noised copies of every training point, m -> inf",
         "limit",
-        (_case("trained bias", steps=4, n=40, noises=10, **_ONE_GENERATION),),
+        (_case("trained bias", steps=4, n=40, noises=2, **_ONE_GENERATION),),
         expected.trained,
         exact=expected.trained_on_copies,
         order=1,

@@ -18,15 +18,15 @@ def loop(archive: str) -> Loop:
     """The loop around one data set."""
     return Loop(
         Images(archive),
-        Replace(500),
-        generator=Diffusion("unet", "cosine", 20, "ddim", width=16, depth=1),
-        training=Training("adamw", 2e-3, 600, 16, 0.99, clip=1.0),
+        Replace(1000),
+        generator=Diffusion("mlp", "cosine", 20, "ddim", width=256, depth=2),
+        training=Training("adamw", 4e-3, 1500, 64, 0.999, clip=1.0),
     )
 
 
-LOOPS = {"flowers": loop("flowers102_16x16.npz"), "birds": loop("cub200_16x16.npz")}
+LOOPS = {"flowers": loop("flowers102_8x8.npz"), "birds": loop("cub200_8x8.npz")}
 
-GENERATIONS = 4
+GENERATIONS = 5
 
 METRICS = {
     "frechet": "Fréchet distance",
@@ -40,7 +40,7 @@ LOOKS = {"flowers": (style.PURPLE, "o"), "birds": (style.GREEN, "s")}
 
 
 def collect(
-    seeds: int = 2,
+    seeds: int = 4,
     seed: int = 0,
     *,
     loops: Mapping[str, Loop] = LOOPS,

@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import SubFigure
 
 from paper_figs import estimates, style
-from paper_figs.halved import HALVED, halve
+from paper_figs.reduced import REDUCED, reduce
 from paper_figs.rows import Rows, merged, provenance
 from paper_figs.stages import Progress
 from theory.loop import Loop
@@ -72,8 +72,8 @@ def collected(
     with tempfile.TemporaryDirectory() as passing:
         base = Path(passing if folder is None else folder).resolve()
         base.mkdir(parents=True, exist_ok=True)
-        for archive in {loop.source.dataset for loop in loops.values()} & set(HALVED):
-            halve(archive, base, data_folder)
+        for archive in {loop.source.dataset for loop in loops.values()} & set(REDUCED):
+            reduce(archive, base, data_folder)
         with contextlib.chdir(base):  # the names of archives are relative
             for index, (name, loop) in enumerate(loops.items()):
                 run = Run(

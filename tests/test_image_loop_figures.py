@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from models.datasets import data_set
-from paper_figs import DATA, FIGURES, colour_diffusion, generated, halved, mnist_guidance, style
-from paper_figs.halved import Halved, halve, means_of_four
+from paper_figs import DATA, FIGURES, colour_diffusion, generated, mnist_guidance, reduced, style
+from paper_figs.reduced import Reduced, means_of_squares, reduce
 from paper_figs.rows import read
 from theory.generator import Diffusion, Training
 from theory.loop import Images, Loop, Replace, Sampler
@@ -26,24 +26,25 @@ def written(path, side, channels, count=60):
     return images
 
 
-def test_a_halved_image_has_the_means_of_four_pixels():
+def test_a_reduced_image_has_the_means_of_squares():
     image = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)
-    assert means_of_four(image).tolist() == [[[2, 4], [10, 12]]]  # 2.5 and 10.5 go to the even number
+    assert means_of_squares(image, 2).tolist() == [[[2, 4], [10, 12]]]  # 2.5 and 10.5 go to the even number
+    assert means_of_squares(image, 4).tolist() == [[[8]]]  # 7.5 likewise
     colour = np.stack([image[..., 0]] * 3, axis=-1) + np.array([0, 100, 200])
-    assert means_of_four(colour)[0, ..., 1].tolist() == [[102, 104], [110, 112]]
+    assert means_of_squares(colour, 2)[0, ..., 1].tolist() == [[102, 104], [110, 112]]
 
 
 @pytest.mark.parametrize("classes", [True, False])
 def test_an_archive_keeps_who_is_trained_on(tmp_path, monkeypatch, classes):
     full = written(tmp_path / "full.npz", 8, 3)
-    monkeypatch.setitem(halved.HALVED, "half.npz", Halved(str(tmp_path / "full.npz"), classes))
-    path = halve("half.npz", tmp_path / "folder")
+    monkeypatch.setitem(reduced.REDUCED, "half.npz", Reduced(str(tmp_path / "full.npz"), 2, classes))
+    path = reduce("half.npz", tmp_path / "folder")
     found = data_set(str(path))
-    assert found.values.tolist() == means_of_four(full).tolist()
+    assert found.values.tolist() == means_of_squares(full, 2).tolist()
     assert found.training.tolist() == list(range(0, 60, 2))
     assert found.classes == (3 if classes else 0)
     before = path.stat()
-    assert halve("half.npz", tmp_path / "folder").stat() == before
+    assert reduce("half.npz", tmp_path / "folder").stat() == before
 
 
 def test_images_side_by_side_have_paper_between_them():
@@ -88,7 +89,9 @@ def test_colour_can_be_collected_again(tmp_path, monkeypatch):
     loops = {}
     for name in colour_diffusion.LOOPS:
         written(tmp_path / f"{name}.npz", 16, 3)
-        monkeypatch.setitem(halved.HALVED, f"half_{name}.npz", Halved(str(tmp_path / f"{name}.npz"), False))
+        monkeypatch.setitem(
+            reduced.REDUCED, f"half_{name}.npz", Reduced(str(tmp_path / f"{name}.npz"), 2, False)
+        )
         loops[name] = Loop(Images(f"half_{name}.npz"), Replace(20), generator=TINY, training=SHORT)
     made = {"seeds": 2, "loops": loops, "generations": 2, "folder": tmp_path / "runs"}
     rows = colour_diffusion.collect(**made)

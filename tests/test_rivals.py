@@ -30,9 +30,6 @@ ABOUT = [
     if claim.check in ("moments", "passage") or (claim.check == "law" and claim.status != "asymptotic")
 ]
 
-DEAR = ("gaussian.M1", "gaussian.C2", "gaussian.C3", "gaussian.R11", "gaussian.M7", "mixture.M3")
-"""Their rivals take seconds to compute."""
-
 
 @dataclass(frozen=True)
 class Contest:
@@ -135,11 +132,7 @@ def within_reach(claim):
     return False
 
 
-@pytest.mark.parametrize(
-    "claim",
-    [pytest.param(c, marks=pytest.mark.slow) if c.id in DEAR else c for c in ABOUT],
-    ids=lambda claim: f"{claim.id}-{claim.observable}",
-)
+@pytest.mark.parametrize("claim", ABOUT, ids=lambda claim: f"{claim.id}-{claim.observable}")
 def test_a_rival_is_within_reach(claim):
     assert within_reach(claim)
 

@@ -27,7 +27,11 @@ LOSSES = {
 
 
 def train(options: argparse.Namespace) -> int:
-    """Run a loop as far as asked to; exit code 1 if it blows up."""
+    """Run a loop as far as asked to.
+
+    Raises:
+        UsageError: if it blows up, after what was measured before is printed.
+    """
     loop = load(options.loop, options.set)
     check_folder(options.output)
     use(options.devices, options.compilation_cache)
@@ -140,5 +144,5 @@ def _sentences(measured: dict[str, dict[str, Any]]) -> list[str]:
             continue
         training, loop, error = found
         bars = "" if math.isnan(error) else f" +- {error:.2g}"
-        said.append(f"{spoken}: training alone costs {training:.3g}, the loop {loop:.3g}{bars} more")
+        said.append(f"{spoken}: training alone costs {training:.3f}, the loop {loop:.3f}{bars} more")
     return said

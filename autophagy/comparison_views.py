@@ -11,8 +11,9 @@ from autophagy.observable_table import resolution, rounded, wrapped
 from autophagy.output import number
 from autophagy.output import table as aligned
 from jaxsim.agreement import AGREES, DISAGREES, NOT_TESTABLE, Agreement, Sample
+from theory.loop import Loop
 from theory.loop_file import to_json, to_mapping
-from theory.observable import PASSAGES, axes, numbered
+from theory.observable import PASSAGES, available, axes, numbered
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -152,15 +153,16 @@ def advice(comparison: Comparison, name: str) -> dict[str, str]:
         untested = untested & ~rare
     said = [_which(comparison, name, where) + reason for reason, where in reasons.items() if where.any()]
     if untested.any():
-        said.append(_which(comparison, name, untested) + _more_seeds(name, compared, untested))
+        said.append(
+            _which(comparison, name, untested) + _more_seeds(comparison.loop, name, compared, untested)
+        )
     return {"advice": "; ".join(said)} if said else {}
 
 
-def _more_seeds(name: str, compared: Compared, heavy: np.ndarray) -> str:
+def _more_seeds(loop: Loop, name: str, compared: Compared, heavy: np.ndarray) -> str:
     mean = compared.agreement.mean
     needed = mean.replicates[heavy]
-    vector = mean.sample.ndim > 1  # where there is no log_variance
-    light = name in ("variance", "std", "variance_squared") and not vector
+    light = name in ("variance", "std", "variance_squared") and "log_variance" in available(loop)
     other = "; log_variance has a light tail" if light else ""
     if np.isinf(needed).any():
         return f"its tail is too heavy for any number of seeds{other}"

@@ -26,17 +26,18 @@ def check_file(path: str, endings: Iterable[str]) -> None:
 
 
 def check_folder(path: str, asked: str | None = None) -> None:
-    """Make the folder if need be, but not those above it, and refuse one that cannot be written.
+    """Refuse a folder that cannot be written, or made in one that is there; nothing is made yet.
 
     Args:
         path: of the folder.
         asked: what -o is, where that is a file in it.
     """
-    folder = Path(path)
     check_parent(path)
+    folder = Path(path)
     try:
-        folder.mkdir(exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        if folder.exists() and not folder.is_dir():
+            raise NotADirectoryError(20, "it is a file")
+        with tempfile.TemporaryFile(dir=folder if folder.exists() else folder.parent):
             pass
     except OSError as error:
         said = f"-o is {(asked or path)!r}: the folder cannot be written ({error.strerror})"

@@ -34,7 +34,15 @@ def observable_table(content: dict[str, Any], columns: tuple[str, ...]) -> str:
     if max(map(len, found.splitlines())) > WIDEST:
         found = table([heading, *_rows(content, columns, apart=True)])
     body = [] if found.count("\n") < 2 else [found]
-    return "\n".join([*body, *_notes(content["observables"])])
+    late = [
+        wrapped(
+            f"{name}: {entry['censored']} of {content['seeds']} replicates had not passed when given up,"
+            " so there is no mean; --max-generations gives them longer"
+        )
+        for name, entry in content["observables"].items()
+        if entry.get("censored")
+    ]
+    return "\n".join([*body, *_notes(content["observables"]), *late])
 
 
 def _rows(content: dict[str, Any], columns: tuple[str, ...], apart: bool) -> list[list[str]]:
@@ -44,11 +52,15 @@ def _rows(content: dict[str, Any], columns: tuple[str, ...], apart: bool) -> lis
     dust = resolution(content["loop"]["source"])
     rows = []
     for name, entry in content["observables"].items():
-        if entry.get("status") == "none":
+        if entry.get("status") == "none" and "mean" not in entry:
             continue
         steps = list(enumerate(generations)) if several else [(0, generations)]
         for index, generation in [(0, "")] if name in PASSAGES else steps:
             values = [_at(entry.get(column), index, generations) for column in columns]
+            if entry.get("status") == "none":  # known at some generations; the note says at which
+                if not isinstance(_at(entry["mean"], index, generations), float):
+                    continue
+                values = ["see below" if value == "none" else value for value in values]
             if "mean" in columns:
                 place = columns.index("mean")
                 values[place] = rounded(values[place], dust.get(name, 0.0))

@@ -9,7 +9,7 @@ import sys
 from autophagy.arguments import UsageError
 from autophagy.asked import check_observables, loop_of, show
 from autophagy.files import check_file
-from autophagy.output import DATA_ENDINGS, payload, print_json, statistics, write_result
+from autophagy.output import DATA_ENDINGS, number, payload, plain, print_json, statistics, write_result
 from theory.loop import Loop
 
 
@@ -82,8 +82,9 @@ def _add_laws(options: argparse.Namespace, loop: Loop, entries: dict[str, dict])
 def _law_lines(entries: dict[str, dict]) -> list[str]:
     lines = []
     for name, entry in entries.items():
-        lines += [f"P({name} <= {x}) = {p}" for x, p in entry.get("cdf", {}).items()]
-        lines += [f"quantile {p} of {name}: {x}" for p, x in entry.get("quantiles", {}).items()]
+        shares, values = plain(entry.get("cdf", {})), plain(entry.get("quantiles", {}))
+        lines += [f"P({name} <= {x}) = {number(p)}" for x, p in shares.items()]
+        lines += [f"quantile {p} of {name}: {number(x)}" for p, x in values.items()]
     return lines
 
 

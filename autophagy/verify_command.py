@@ -68,6 +68,7 @@ def figures(options: argparse.Namespace) -> int:
         if name not in FIGURES:
             raise UsageError(f"figure {name!r} is unknown; there are {', '.join(FIGURES)}")
     check_folder(options.output)
+    Path(options.output).mkdir(exist_ok=True)
     if options.collect:
         use(cache=options.compilation_cache)
     for name in options.names or FIGURES:

@@ -308,6 +308,20 @@ def test_a_simulation_says_where_it_grows_without_bound(capsys):
         assert run_json(capsys, command, *arguments, "--seeds", "20")["threshold"] == told
 
 
+def test_what_is_known_of_one_generation_is_shown_beside_those_that_are_not(capsys):
+    chain = 'source={"family":"markov","transition":[[0.9,0.1],[0.5,0.5]]}'
+    out = run(capsys, "predict", TEXT, "-t", "1,2", "--set", chain)[1]
+    rows = [line.split()[:2] for line in out.splitlines()]
+    assert ["1", "entropy"] in rows
+    assert ["2", "entropy"] not in rows
+
+
+def test_replicates_that_never_passed_are_counted(capsys):
+    out = run(capsys, "simulate", TEXT, "-t", "1", "--seeds", "20", "--observable", "half_life",
+              "--max-generations", "1")[1]  # fmt: skip
+    assert "of 20 replicates had not passed" in out
+
+
 def test_a_note_names_the_categories_it_is_about(capsys):
     loop = to_json(Loop(Categorical([0.9, 0.08, 0.02]), Replace(100)))
     out = run(capsys, "compare", loop, "-t", "1", "--seeds", "100", "--observable", "extinct")[1]

@@ -73,6 +73,8 @@ def derive(loop: Loop, weight: int = 6) -> Derivation | RecipeDerivation | Categ
         return derive_categorical(loop)
     if not isinstance(loop.source, Gaussian) or not loop.source.is_scalar:
         reason = "the derivation is written for categories and for a Gaussian on the line"
+        if isinstance(loop.source, Gaussian):
+            raise LoopError("source", None, f"{reason}; this one has {loop.source.dimension} coordinates")
         raise LoopError("source.family", loop.source.family, reason)
     require_replace(loop)
     return Derivation(loop, kind(loop), weight)

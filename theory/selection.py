@@ -255,4 +255,5 @@ def check_dimension(rule: Rule, source: Any) -> None:
             if len(value) != dimension:
                 raise LoopError(key, value, f"the source has {dimension} coordinates")
         elif not source.is_scalar:
-            raise LoopError(key, value, f"the source has {dimension} coordinates: give a vector")
+            given = None if key == "direction" and value == 1.0 else value  # 1 unless told otherwise
+            raise LoopError(key, given, f"the source has {dimension} coordinates: give a vector")

@@ -159,6 +159,8 @@ class Walk:
         with jax.enable_x64(True):
             first = kernel.start(jax.tree.map(jnp.asarray, fixed))
             state = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (*times.shape, *leaf.shape)), first)
+            if kernel.together:
+                state = jax.tree.map(lambda leaf: jnp.moveaxis(leaf, 1, -1), state)
             while done < self.limit and bool(np.any(np.asarray(times) == 0)):
                 kernel, fixed, steps, length = self.stretch(done)
                 arguments = (fixed, steps, self.key, np.int32(done), np.int32(length), self.threshold)
@@ -204,27 +206,32 @@ def _program(kernel: blocks.Kernel, is_past: Callable, devices: tuple[jax.Device
         fixed, steps, key, done, length, threshold = arguments
         replicates = block * np.uint32(kernel.block) + jnp.arange(kernel.block, dtype=jnp.uint32)
 
-        def move(carry: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
-            k, state, times = carry
+        def words(k: Any) -> Any:
+            hashed = generation_key(key, (done + k + 1).astype(jnp.uint32))
+            return (
+                hashed if kernel.ahead is None else kernel.each(lambda i: kernel.ahead(hashed, i))(replicates)
+            )
+
+        def move(carry: tuple[Any, ...]) -> tuple[Any, ...]:
+            k, state, drawn, times = carry
             # the state that came in is looked at: it lies in memory
             times = passed(k, state, times)
-            hashed = generation_key(key, (done + k + 1).astype(jnp.uint32))
             step = jax.tree.map(lambda leaf: leaf[k], steps)
-            return (
-                k + 1,
-                jax.vmap(lambda i, s: kernel.step(fixed, step, kernel.words(hashed, i), i, s))(
-                    replicates, state
-                ),
-                times,
-            )
+            if kernel.ahead is None:
+                moved = kernel.each(lambda i, s: kernel.step(fixed, step, drawn, i, s))(replicates, state)
+            else:
+                advance = kernel.each(lambda w, i, s: kernel.step(fixed, step, w, i, s))
+                moved = advance(drawn, replicates, state)
+            return k + 1, moved, words(k + 1), times
 
         def passed(k: Any, state: Any, times: Any) -> Any:
             step = jax.tree.map(lambda leaf: leaf[jnp.maximum(k - 1, 0)], steps)
-            past = jax.vmap(lambda s: is_past(kernel, fixed, step, s, threshold))(state)
+            past = kernel.each(lambda s: is_past(kernel, fixed, step, s, threshold))(state)
             return jnp.where((k > 0) & (times == 0) & past, done + k, times)
 
-        wanted = lambda carry: (carry[0] < length) & jnp.any(carry[2] == 0)  # noqa: E731
-        k, state, times = lax.while_loop(wanted, move, (jnp.int32(0), state, times))
+        wanted = lambda carry: (carry[0] < length) & jnp.any(carry[-1] == 0)  # noqa: E731
+        begin = jnp.int32(0), state, words(jnp.int32(0)), times
+        k, state, _, times = lax.while_loop(wanted, move, begin)
         return state, passed(k, state, times)
 
     def local(arguments: Any, numbers: Any, state: Any, times: Any) -> tuple[Any, Any]:

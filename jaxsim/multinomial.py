@@ -8,12 +8,11 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
 from jaxsim.binomial import binomial
-from jaxsim.random import Key, below, below_large, threefry, unit
+from jaxsim.random import Key, threefry, unit
 
 Method = Literal["halving", "points"]
 
@@ -95,19 +94,3 @@ def passed(value: Any, cumulative: Float[Array, " category"]) -> Array:
 
     # a loop, not a chain: XLA would compute the words again for every step of a chain
     return lax.fori_loop(jnp.int32(0), jnp.int32(depth), step, jnp.zeros(jnp.shape(value), jnp.int32))
-
-
-def resampled(key: Key, population: Array) -> Array:
-    """A population of the same size, every member's parent drawn uniformly from this one: [member].
-
-    The counts of its categories are multinomial with the shares this one has, without any cumulative sum.
-    """
-    size = len(population)
-    if size <= 2**16:
-        pairs = jnp.arange((size + 1) // 2, dtype=jnp.uint32)
-        words = jnp.concatenate(threefry(key, (pairs, jnp.uint32(0))))[:size]
-        parents = below(words, np.uint32(size))
-    else:
-        words = threefry(key, (jnp.arange(size, dtype=jnp.uint32), jnp.uint32(0)))
-        parents = below_large(words, np.uint32(size))
-    return population.at[parents.astype(jnp.int32)].get(mode="promise_in_bounds")

@@ -22,7 +22,8 @@ from scipy.optimize import brentq
 
 from jaxsim import binomial as module
 from jaxsim.binomial import binomial, inverse, inverse_poisson, log_ratio, poisson, poisson_log_probability
-from jaxsim.multinomial import category_at, labels, multinomial, resampled
+from jaxsim.categorical.population import resampled, words
+from jaxsim.multinomial import category_at, labels, multinomial
 from jaxsim.random import below, below_large, draw_key, unit
 
 RATE = 1e-6
@@ -288,8 +289,10 @@ def test_large_multinomials_category_by_category_and_in_pairs(method):
     weights = jnp.asarray(np.bincount(population, minlength=k) / n)
     replicates = jnp.arange(count, dtype=jnp.uint32)
     if method == "resampled":
-        found = jax.vmap(lambda r: resampled(draw_key(key(), 1, r), jnp.asarray(population)))(replicates)
-        found = np.stack([np.bincount(x, minlength=k) for x in np.asarray(found)])
+        state = jnp.broadcast_to(jnp.asarray(population).reshape(2, -1, 1), (2, n // 2, count))
+        own = jax.vmap(lambda r: draw_key(key(), 1, r))(replicates)
+        found = resampled(words(own, n), n, state)
+        found = np.stack([np.bincount(x, minlength=k) for x in np.asarray(found).reshape(n, count).T])
     else:
         draw = jax.jit(jax.vmap(lambda r: multinomial(draw_key(key(), 1, r), float(n), weights, method, n)))
         found = np.asarray(draw(replicates))

@@ -80,8 +80,11 @@ def _literal(laid: Plan) -> blocks.Kernel:
 def _population(loop: Loop, generations: int, dtype: np.dtype) -> tuple[blocks.Kernel, Any, Any]:
     n = loop.data.n
     begin, step = categorical_population.start(n), categorical_population.stepper(n)
-    block = _block(2 * n + 2 * loop.source.categories)
-    kernel = blocks.Kernel(begin, step, categorical_population.look, (), (), block, "summary")
+    look, ahead = categorical_population.looker(n), categorical_population.ahead(n)
+    block = _block(4 * n + 4 * loop.source.categories)
+    kernel = blocks.Kernel(
+        begin, step, look, (), (), block, "summary", ahead=ahead, together=True, cost=max(n // 4, 1)
+    )
     return kernel, *categorical_population.parameters(loop, generations, dtype)
 
 

@@ -33,7 +33,8 @@ from theory.loop import Loop, LoopError, MaximumLikelihood, Replace, sample_size
 from theory.observable import TEXT
 
 LARGEST_TEXT = 2**24
-BLOCK_TOKENS = 2**25  # tokens of a block of replicates, at most
+BLOCK_TOKENS = 2**24  # tokens of a block of replicates, at most
+TOKEN_COST = 16  # of a token, in generations of a loop on the line
 SHORT_TEXT = 2**14
 UNROLLED = 4  # steps of the walk compiled together
 
@@ -99,7 +100,8 @@ def prepared(
     step = stepper(kind, length, symbols, order)
     widest = 256 if length <= SHORT_TEXT else 32
     block = int(np.clip(2 ** (BLOCK_TOKENS // length).bit_length() // 2, 1, widest))
-    kernel = blocks.Kernel(starter(length), step, observer(symbols, order), (), (), block, "summary")
+    look, cost = observer(symbols, order), TOKEN_COST * length
+    kernel = blocks.Kernel(starter(length), step, look, (), (), block, "summary", cost=cost)
     steps = Step(np.arange(1, generations + 1) == 1)
 
     def units(name: str) -> tuple[np.ndarray, float]:

@@ -40,6 +40,8 @@ HARD_MOVED = Loop(TWO, Replace([20, 35, 15, 40]), start=OTHER)
 SOFT = Loop(TWO, Replace(40), MaximumLikelihood(fit="em", iterations=8))
 SHRUNK = Loop(THREE, Replace(30), sampler=BIASED)
 KEEPING = Loop(THREE, Replace(30), Unbiased())
+FEW, FEW_KEEPING = Loop(THREE, Replace(3)), Loop(THREE, Replace(3), Unbiased())
+"""So few points that one more of them is seen in the spread between components."""
 SPLIT = Loop(THREE, Fresh(5, 25))
 SPLIT_AWAY = Loop(TWO, Fresh(5, 25), start=AWAY)
 POOL_AWAY = Loop(TWO, Accumulate(20), start=AWAY)
@@ -255,6 +257,7 @@ SPLITTING = (
     _measured(
         "G2", "between", "exact", ONE_STEP, "hard labels, one fit by maximum likelihood; lambda s_k for s_k",
         lambda case: _one_step(case)[1:], Case(HARD, (1,)), Case(SHRUNK, (1,), quick=False),
+        Case(FEW, (1,), quick=False, least=2**18),
     ),
     *_claims(
         "G3a", ("within", "between"), "recursion", CHAIN + r",\quad f(j) = 1-1/j",
@@ -276,6 +279,7 @@ SPLITTING = (
         CHAIN + r",\quad f = 1;\quad \mathbb{E}W_t = W_0",
         "hard labels under replace, divisors N_k - 1; a single point leaves the variance it was drawn with",
         Case(KEEPING, (1,)), Case(Loop(THREE, Replace(80), Unbiased()), (1, 3), quick=False),
+        Case(FEW_KEEPING, (1,), quick=False, least=2**18),
     ),
     *_claims(
         "G3e", ("components_alive",), "recursion", ALIVE,

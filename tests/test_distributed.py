@@ -41,7 +41,7 @@ sys.exit(main(sys.argv[1:]))
 
 def plan(seed=0):
     loop = Loop(Gaussian(0, 1), Replace(10))
-    return grid(loop, {"data.n": [10, 12, 14]}, [1, 2, 3], 2500, observables=["variance"], seed=seed)
+    return grid(loop, {"data.n": [10, 12, 14]}, [1, 2, 3], 1250, observables=["variance"], seed=seed)
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ from theory.sweep_file import to_mapping as sweep_mapping
 LOOP = Loop(Gaussian(0, 1), Replace(10))
 SPACE = LOOP.with_(source=Gaussian([0, 1, 2], [1, 2, 3]))
 NAMES = ["variance", "log_variance"]
-SEEDS = 2500  # three units, the last one short
+SEEDS = 1250  # three units, the last one short
 
 
 @pytest.fixture(autouse=True)
@@ -315,7 +315,7 @@ def test_what_cannot_be_run_is_refused_before_the_first_draw(asked, options, nam
 @pytest.mark.parametrize(
     ("change", "key"),
     [
-        ({"seeds": 2600}, "sweep.seeds is 2500 there and 2600 here"),
+        ({"seeds": 1300}, "sweep.seeds is 1250 there and 1300 here"),
         ({"seed": 1}, "sweep.seed is 0 there and 1 here"),
         ({"generations": (1, 2, 4)}, "sweep.generations"),
         ({"axes": {"data.n": [10, 12]}}, "sweep.axes.data.n"),

@@ -151,7 +151,7 @@ def test_what_neither_engine_serves_is_refused_with_the_exact_one_s_reason():
 
 @pytest.fixture(scope="module")
 def passed(tmp_path_factory):
-    """A store of three units at each of two points, a passage beside what is measured at generations."""
+    """A store of five units at each of two points, a passage beside what is measured at generations."""
     place = str(tmp_path_factory.mktemp("passages") / "store")
     names = ["half_life", "variance"]
     asked = grid(LOOP, {"data.n": [6, 8]}, [1, 2], SEEDS, observables=names, keep="replicates")

@@ -1,4 +1,4 @@
-"""Forecasts from generation 1 hold what they promise around networks, on seeds that no choice was made on."""
+"""Forecasts from generation 1 hold what they promise around networks, on seeds that no forecast was made for."""
 
 import numpy as np
 import pytest
@@ -32,8 +32,9 @@ SCORES = ("coverage", "interval_score", "ranked_score")
 def test_the_forecast_covers_and_beats_a_constant_bias(case, tmp_path):
     """Coverage alone is cheap: the scores, which are proper, are those of the narrower and truer forecast.
 
-    The replicates of a run share what is estimated of the bias, which in the plane is most of the error:
-    there three runs are taken together. Alone they covered 78%, 84% and 94%; the constant bias won the second.
+    The replicates of a run share what is estimated of the bias, which in the plane is most of the error.
+    Its first run covered 78%; two more, run because of that, covered 84% and 94%, and count together with it.
+    The constant bias scored better in the second.
     """
     loop, seeds, replicates = CASES[case]
     found = []

@@ -4,7 +4,9 @@ For every claim and case there are as many replicates as show the smallest of it
 error rates (`jaxsim.agreement`), and what is claimed must agree on the same ones.
 """
 
+from collections import Counter
 from functools import partial
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from theory.claim import Experiment
 from theory.claims import text as text_claims
 from theory.claims.text import TEXT
 from theory.predict import central_moments
+from theory.text import cycles as text_cycles
 from theory.text import paths as text_paths
 
 MOST = 400_000
@@ -100,6 +103,30 @@ def rows_biased_the_other_way(case):
     return matrix - text_paths.row_bias(matrix, n)
 
 
+def of_a_longer_text(case):
+    matrix, law, length = text_claims._chain(case)
+    return text_cycles.cycle_law(matrix, law, length + 1, case.loop.get("generation"))
+
+
+def begun_at_the_first_token(case):
+    """In the frequencies of x_1, ..., x_(L-1), and not of x_2, ..., x_L."""
+    matrix, law, length = text_claims._chain(case)
+    every = list(product(range(len(matrix)), repeat=length))
+    now = np.array([law[x[0]] * np.prod([matrix[a, b] for a, b in pairwise(x)]) for x in every])
+    step = np.zeros((len(every), len(every)))
+    for row, x in zip(step, every, strict=True):
+        heads = Counter(x[:-1])
+        after = {a: Counter(d for c, d in pairwise(x) if c == a) for a in set(x[:-1])}
+        for place, y in enumerate(every):
+            row[place] = heads[y[0]] / (length - 1)
+            for a, b in pairwise(y):
+                row[place] *= after[a][b] / heads[a] if heads[a] else heads[b] / (length - 1)
+    now = now @ np.linalg.matrix_power(step, case.loop.get("generation") - 1)
+    size = len(matrix)
+    around = [[x[:-k] == x[k:] and len(set(x)) == k for x in every] for k in range(1, size + 1)]
+    return np.array(around, float) @ now
+
+
 def a_generation_late(claim, case):
     loop = case.loop
     parameters = dict(loop.parameters) | {"generation": loop.get("generation") + 1}
@@ -141,6 +168,7 @@ PLANTED = {
     "refitted_rows": (unbiased_rows, rows_biased_the_other_way),
     "documents": (divisor_without_one, "late"),
     "prompted_rows": (unseen_rows_lost, mean_number_of_prompts, "late"),
+    "cycles": (of_a_longer_text, begun_at_the_first_token, "late"),
 }
 
 

@@ -1,18 +1,19 @@
 """Closed forms of text against every text enumerated, and against their orders of error."""
 
 from fractions import Fraction
+from itertools import product
 from math import log
 
 import numpy as np
 import pytest
-from enumerated_text import runs, texts
+from enumerated_text import retrained, runs, texts
 from scipy import stats
 
 from theory.discrete_source import Markov
 from theory.estimator import MaximumLikelihood, Smoothed
 from theory.loop import Loop, Replace
 from theory.predict import predict
-from theory.text import paths
+from theory.text import cycles, paths
 from theory.text.reading import LATER
 
 F = Fraction
@@ -183,3 +184,35 @@ def test_what_is_predicted_and_what_is_not():
         loop.with_(source=Markov(transition=((1.0, 0.0), (0.0, 1.0)))),
     ):
         assert predict(other, 1, ["support"]).support.attrs["status"] == "none"
+
+
+@pytest.mark.parametrize(("name", "length"), [("two", 4), ("three", 4)])
+def test_texts_end_in_cycles(name, length):
+    """Against texts enumerated in fractions: laws of two generations, what is closed, what is reached."""
+    matrix, law = CHAINS[name][0], settled(CHAINS[name][0])
+    size = len(matrix)
+    now = dict(texts(matrix, law, length))
+    step = {text: retrained(text, length, 1) for text in product(range(size), repeat=length)}
+
+    def around(text):
+        """How many symbols the text runs around; 0 if it is no cycle."""
+        k = len(set(text))
+        return k if k < length and text[k:] == text[:-k] else 0
+
+    for generation in (1, 2, 3):
+        found = cycles.cycle_law(np.array(matrix, float), np.array(law, float), length, generation)
+        for k in range(1, size + 1):
+            close(found[k - 1], float(sum(p for text, p in now.items() if around(text) == k)), length)
+        later = {}
+        for text, p in now.items():
+            for other, q in step[text].items():
+                later[other] = later.get(other, 0) + p * q
+        now = later
+    pairs = {text: set(runs(text, 2)) for text in step}
+    for text, following in step.items():
+        if around(text):
+            assert all(around(other) == around(text) and pairs[other] <= pairs[text] for other in following)
+    reached = {text for text in step if around(text)}
+    for _ in range(length):
+        reached |= {text for text, following in step.items() if reached & set(following)}
+    assert reached == set(step)

@@ -10,7 +10,7 @@ from jax import lax
 
 from jaxsim.multinomial import category_at
 from jaxsim.random import Key, draw_key, generation_key, stream_key, threefry, unit
-from jaxsim.text.setting import Fixed, from_matrix, stationary
+from jaxsim.text.setting import Fixed, from_matrix, generate, model, stationary
 
 BATCH = 4096  # replicates at once
 
@@ -97,6 +97,30 @@ def prompted_rows(parameters: Mapping[str, Any], seeds: int, seed: int) -> np.nd
     return _replicates(one, seeds, seed)
 
 
+def text_cycles(parameters: Mapping[str, Any], seeds: int, seed: int) -> np.ndarray:
+    """Whether the text of a bigram loop runs around one cycle of k symbols, k = 1, ..., K: [replicate, k].
+
+    It does if no symbol has two successors and the first comes back after as many steps as there are symbols.
+    """
+    matrix, length = np.array(parameters["transition"], float), int(parameters["length"])
+    size, generations = len(matrix), int(parameters["generation"])
+    fixed = Fixed(np.cumsum(stationary(matrix)), np.cumsum(matrix, axis=1), None, np.float64(2.0**32))
+
+    def one(key: Key, replicate: Any) -> Any:
+        def step(g: Any, text: Any) -> Any:
+            own = draw_key(generation_key(jnp.stack(key), g.astype(jnp.uint32)), 0, replicate)
+            return generate(own, model(text, symbols=size, order=1), length, size, 1)
+
+        first = draw_key(generation_key(jnp.stack(key), jnp.uint32(1)), 0, replicate)
+        text = lax.fori_loop(2, generations + 1, step, from_matrix(first, fixed, length))
+        taken = jnp.zeros((size, size), bool).at[text[:-1], text[1:]].set(True)
+        around = jnp.zeros(size, bool).at[text].set(True).sum()
+        closed = (taken.sum(1) <= 1).all() & (text[jnp.minimum(around, length - 1)] == text[0])
+        return (closed & (around == jnp.arange(1, size + 1))).astype(jnp.float64)
+
+    return _replicates(one, seeds, seed)
+
+
 def _replicates(one: Callable, seeds: int, seed: int) -> np.ndarray:
     """The values of replicates 0, ..., seeds - 1."""
     with jax.enable_x64(True):
@@ -113,5 +137,6 @@ TEXT_EXPERIMENTS: dict[str, Callable[[Mapping[str, Any], int, int], np.ndarray]]
     "text refitted rows": refitted_rows,
     "two-token documents": documents,
     "prompted rows": prompted_rows,
+    "text cycles": text_cycles,
 }
 """Experiment -> (parameters, seeds, seed) -> values [replicate, *axes]."""

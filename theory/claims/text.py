@@ -12,7 +12,7 @@ from theory.claim import Case, Claim, Experiment
 from theory.discrete_source import Markov
 from theory.loop import Loop, Replace
 from theory.result import central
-from theory.text import paths
+from theory.text import cycles, paths
 
 OWN = "own derivation"
 TABOO = "taboo probabilities: Chung 1967; own derivation"
@@ -20,6 +20,7 @@ TABOO = "taboo probabilities: Chung 1967; own derivation"
 THREE = ((0.6, 0.3, 0.1), (0.2, 0.5, 0.3), (0.25, 0.25, 0.5))
 TWO = ((0.9, 0.1), (0.3, 0.7))
 SPARSE = ((0.0, 0.8, 0.2, 0.0), (0.5, 0.0, 0.0, 0.5), (0.1, 0.0, 0.9, 0.0), (0.7, 0.2, 0.1, 0.0))
+SWAPPING = ((0.3, 0.7), (0.6, 0.4))
 PAIRS = ((0.3, 0.1, 0.05), (0.05, 0.2, 0.1), (0.1, 0.02, 0.08))
 
 LEAST = 200_000
@@ -87,6 +88,13 @@ def prompted_rows(case: Case) -> NDArray[np.float64]:
     rows = np.array(case.loop.get("rows"), float)
     decay = np.array([paths.prompted_decay(case.loop.get("n"), c) for c in case.loop.get("prompts")])
     return _mean_only((1 - (rows**2).sum(1)) * decay ** case.loop.get("generation"))
+
+
+def ends_in_cycles(case: Case) -> NDArray[np.float64]:
+    """Central moments of the indicators that the text runs around one cycle of k symbols, [4, k]."""
+    matrix, law, length = _chain(case)
+    chances = cycles.cycle_law(matrix, law, length, case.loop.get("generation"))
+    return np.array(central([chances] * 4))
 
 
 SHORT = _texts((THREE, 12), (SPARSE, 30))
@@ -173,5 +181,19 @@ TEXT = (
         ),
         source=OWN, expected=prompted_rows,
         validity="prompts by a fixed law, every n, every t; a row without prompts is kept",
+    ),
+    _claim(
+        "N4", "cycles",
+        r"P(x^{(t)}\text{ runs around one cycle of }k\text{ symbols}) = (v\mathcal P^{t-1})\mathbf 1_k,\quad"
+        r" \textstyle\sum_k \to 1,\quad \mathcal P_{xy} = \tfrac{N_{\cdot y_1}}{L-1}\prod_l"
+        r"\tfrac{N_{y_ly_{l+1}}}{N_{y_l}}",
+        _experiments(
+            "text cycles", {"transition": SWAPPING, "length": 5, "generation": 3},
+            {"transition": THREE, "length": 5, "generation": 6},
+        ),
+        status="recursion", source=f"{OWN}; fixed points: Riis 2026, arXiv:2604.08554",
+        expected=ends_in_cycles,
+        validity="replace, one text of L > K tokens, every t: the absorbing classes are the deterministic"
+        " cycles, of different symbols each; all K^L texts listed",
     ),
 )  # fmt: skip

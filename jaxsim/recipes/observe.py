@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxsim.recipes.space_frame import times
 from jaxsim.replace import line, space
 from jaxsim.schedule import unit_length
 from jaxsim.triangular import solve_lower
@@ -42,7 +43,10 @@ def literal_space_observer(models: int | None) -> Any:
     """(name, fixed, step, state) -> an observable of a state of `jaxsim.recipes.literal` in d dimensions."""
 
     def observe(name: str, fixed: Any, step: Any, state: Any) -> Any:
-        look = partial(in_space, name, fixed, step.reciprocal)
+        def look(mean: Any, factor: Any) -> Any:
+            pivots = jnp.diag(factor)
+            return in_space(name, fixed, step.reciprocal, mean, factor / pivots, jnp.log(pivots))
+
         return _of_each(look, state.models[0], models)
 
     return observe
@@ -53,21 +57,24 @@ def exact_space_observer(models: int | None) -> Any:
     """(name, fixed, step, state) -> an observable of a state of `jaxsim.recipes.space_exact`."""
 
     def observe(name: str, fixed: Any, step: Any, state: Any) -> Any:
-        look = partial(in_space, name, fixed, step.reciprocal, log_unit=state.log_unit)
-        peers = [(state.origin + mean * state.unit, factor) for mean, factor in state.models[0]]
-        return _of_each(look, peers, models)
+        root = state.shape * jnp.exp(state.scales)
+
+        def look(mean: Any, factor: Any) -> Any:
+            shape, scales = times(state.shape, state.scales, factor)
+            return in_space(name, fixed, step.reciprocal, state.origin + root @ mean, shape, scales)
+
+        return _of_each(look, state.models[0], models)
 
     return observe
 
 
-def in_space(name: str, fixed: Any, reciprocal: Any, error: Any, factor: Any, log_unit: Any = 0.0) -> Any:
-    """An observable of `jaxsim.replace.space` of a model with this mean error and root e^log_unit F.
+def in_space(name: str, fixed: Any, reciprocal: Any, error: Any, shape: Any, scales: Any) -> Any:
+    """An observable of `jaxsim.replace.space` of a model with this mean error and root N diag(e^h).
 
-    Seen from a model 0 that is the standard normal, N = F diag(F)^-1 and h = log diag F.
+    Seen from a model 0 that is the standard normal.
     """
-    pivots = jnp.diag(factor)
-    zero, all_alive = jnp.zeros_like(pivots), jnp.ones(len(pivots), bool)
-    identity = jnp.eye(len(pivots), dtype=factor.dtype)
+    zero, all_alive = jnp.zeros_like(scales), jnp.ones(len(scales), bool)
+    identity = jnp.eye(len(scales), dtype=scales.dtype)
     whiten = solve_lower(fixed.source, identity)
     volume = -2 * jnp.sum(jnp.log(jnp.diag(fixed.source)))
     view = space.Fixed(
@@ -87,7 +94,7 @@ def in_space(name: str, fixed: Any, reciprocal: Any, error: Any, factor: Any, lo
         "log_volume": volume,
         "reciprocal": reciprocal,
     }
-    state = space.State(error, factor / pivots, 2 * (jnp.log(pivots) + log_unit))
+    state = space.State(error, shape, 2 * scales)
     if name == "lyapunov":
         start = jnp.diag(fixed.root)
         return (state.deviation - 2 * jnp.log(start)) * reciprocal

@@ -18,12 +18,12 @@ from jax import lax
 from jaxsim import blocks
 from jaxsim.chi_square import deviation
 from jaxsim.random import Key, normal_pair, threefry
-from jaxsim.recipes.frame import Part, State
+from jaxsim.recipes.frame import Part
 from jaxsim.recipes.layout import DrawForm, FitForm, Form, Place
 from jaxsim.recipes.normals import Normals
 from jaxsim.recipes.observe import exact_space_observer
 from jaxsim.recipes.plan import Shape
-from jaxsim.recipes.space_frame import merged, reframed, square, widened
+from jaxsim.recipes.space_frame import State, merged, opened, reframed, square
 from jaxsim.recipes.statistics import Fixed, Step
 from jaxsim.selected.points import law_of
 from jaxsim.triangular import trapezoid
@@ -43,23 +43,21 @@ def kernel(shape: Shape, models: int | None) -> blocks.Kernel:
 
 def _starter(shape: Shape) -> Callable:
     def start(fixed: Fixed) -> State:
-        d = shape.dimension
-        unit = jnp.sqrt(jnp.mean(jnp.sum(fixed.root**2, axis=1)))
-        models = tuple(
-            Normals((fixed.means[peer] - fixed.means[0]) / unit, fixed.root / unit)
-            for peer in range(shape.peers)
-        )
-        empty = Part(jnp.zeros(d, unit.dtype), jnp.zeros((d, d), unit.dtype))
+        d, dtype = shape.dimension, fixed.turn.dtype
+        root = fixed.root
+        models = tuple(Normals(fixed.means[peer], root) for peer in range(shape.peers))
+        empty = Part(jnp.zeros(d, dtype), jnp.zeros((d, d), dtype))
         batch = ((empty,) * shape.parts,) * shape.peers
-        return State(
-            fixed.means[0],
-            unit,
-            jnp.log(unit),
+        open_ = State(
+            jnp.zeros(d, dtype),
+            jnp.eye(d, dtype=dtype),
+            jnp.zeros(d, dtype),
             (models,) * shape.models,
             (batch,) * shape.batches,
             (empty,) * (shape.peers if shape.pooled else 0),
             (empty,) * shape.sets,
         )
+        return reframed(open_)
 
     return start
 
@@ -88,7 +86,7 @@ class _Generation:
 
     def run(self, state: State) -> State:
         """The next generation."""
-        self.frame = widened(state) if self._takes_real() else state
+        self.frame = opened(state) if self._takes_real() else state
         self.sets, self.pools = list(state.sets), list(self.frame.pools)
         batches = [[list(parts) for parts in peers] for peers in self.frame.batches]
         self.batches = batches
@@ -106,8 +104,9 @@ class _Generation:
         return moved._replace(batches=(*moved.batches[:1], *moved.batches[:-1]))
 
     def _takes_real(self) -> bool:
+        """Or selects by values, which have a meaning in the source's coordinates."""
         kinds = {piece[0] for fit in self.form.fits for portion in fit.portions for piece in portion.pieces}
-        return "set" in kinds or any(draw.kind != "model" for draw in self.form.draws)
+        return "set" in kinds or any(draw.kind != "model" or any(draw.selected) for draw in self.form.draws)
 
     def _draw(self, number: int, draw: DrawForm) -> Part:
         """The statistics of a draw, which is stored where it belongs."""
@@ -130,10 +129,9 @@ class _Generation:
 
     def _law(self, number: int, draw: DrawForm, kind: str, absolute: bool = False) -> Normals:
         """What the points of one kind of a draw come from: in the frame, or in the source's units."""
-        zero = jnp.zeros_like(self.frame.origin)
-        origin, unit = (zero, jnp.ones_like(self.frame.unit)) if absolute else self.frame[:2]
+        origin = jnp.zeros_like(self.frame.origin) if absolute else self.frame.origin
         if kind == "real":
-            mean, root = (self.fixed.targets[draw.target] - origin) / unit, self.fixed.source / unit
+            mean, root = self.fixed.targets[draw.target] - origin, self.fixed.source
             factor, selected = self.step.real_factor[number], draw.selected[0]
         else:
             mean, root = self.frame.models[draw.lag - 1][draw.peer]
@@ -142,9 +140,7 @@ class _Generation:
         if not selected:
             return Normals(mean, root)
         rule = self.fixed.rule
-        strength = rule.strength * unit * (unit if self.shape.rule.quadratic else 1)
-        rule = rule._replace(strength=strength, centre=(rule.centre - origin) / unit)
-        law = law_of(self.shape.rule, rule, mean, root)
+        law = law_of(self.shape.rule, rule._replace(centre=rule.centre - origin), mean, root)
         return Normals(law.mean, law.root)
 
     def _words(self, number: int, first: int, count: int) -> tuple[Any, Any]:
@@ -197,8 +193,7 @@ class _Generation:
                 return jnp.ones_like(count), Part(mean, factor @ factor.T)
             case _:
                 mean, scatter = self.sets[place[1]]
-                unit = self.frame.unit
-                return count, Part((mean - self.frame.origin) / unit, scatter / unit**2)
+                return count, Part(mean - self.frame.origin, scatter)
 
     def _fit(self, peer: int, form: FitForm) -> Normals:
         """A model in the frame."""

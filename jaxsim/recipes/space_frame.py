@@ -1,18 +1,42 @@
 """What a replicate of the exact engine remembers of a recipe in d dimensions: parts in a moving frame.
 
-The frame's origin is the first peer's newest model, its unit the root of the mean variance of the widest of
-the newest models; its axes are the source's. What collapses as a whole collapses with the frame, as on the
-line (`jaxsim.recipes.frame`). A direction narrower than 1e-16 of the widest is not resolved. Own derivation.
+A point is origin + N diag(e^h) y, N lower triangular with a unit diagonal, and the first peer's newest model
+is the standard normal of y. What collapses, collapses with the frame, every direction at its own rate (as in
+`jaxsim.replace.space`), and what decides the next covariance keeps its digits at any depth. A generation that
+takes real points is lived in the open frame, whose coordinates are the source's. Own derivation.
 """
 
 from collections.abc import Callable, Sequence
 from functools import reduce
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from jaxsim.recipes.frame import FAR, Part, State
+from jaxsim.recipes.frame import Part
 from jaxsim.recipes.normals import Normals
+from jaxsim.triangular import solve_lower
+
+
+class State(NamedTuple):
+    """What later fits can read.
+
+    Attributes:
+        origin: the frame's, from the source's mean, in units of the source's length.
+        shape: N.
+        scales: h.
+        models: [lag][peer], the newest first, in the frame.
+        batches: [lag][peer][part], in the frame.
+        pools: [peer], in the frame.
+        sets: in the source's units, from its mean.
+    """
+
+    origin: Any
+    shape: Any
+    scales: Any
+    models: tuple[tuple[Normals, ...], ...]
+    batches: tuple[tuple[tuple[Part, ...], ...], ...]
+    pools: tuple[Part, ...]
+    sets: tuple[Part, ...]
 
 
 def merged(pieces: Sequence[tuple[Any, Part]]) -> Part:
@@ -30,36 +54,42 @@ def square(vector: Any) -> Any:
     return vector[:, None] * vector
 
 
-def widened(state: State) -> State:
-    """In a frame whose unit is at least the source's."""
-    unit = jnp.maximum(state.unit, 1)
-    return _scaled(state, state.unit / unit, unit, jnp.maximum(state.log_unit, 0))
+def times(shape: Any, scales: Any, lower: Any) -> tuple[Any, Any]:
+    """(N', h') with N' diag(e^h') = N diag(e^h) L: N' = N B, B_kj = e^(h_k - h_j) L_kj / L_jj."""
+    pivots = jnp.diag(lower)
+    below = jnp.tri(len(pivots), k=-1, dtype=bool)
+    scale = jnp.exp(jnp.where(below, scales[:, None] - scales, 0))
+    factor = jnp.where(below, scale * lower / pivots, 0)
+    return shape + shape @ factor, scales + jnp.log(pivots)
+
+
+def opened(state: State) -> State:
+    """In the frame whose origin is kept and whose coordinates are the source's."""
+    root = state.shape * jnp.exp(state.scales)
+    ones = jnp.eye(len(root), dtype=root.dtype)
+    moved = _moved(state, lambda vectors: root @ vectors)
+    return moved._replace(shape=ones, scales=jnp.zeros_like(state.scales))
 
 
 def reframed(state: State) -> State:
-    """In the frame of the newest models."""
-    shift = state.models[0][0].mean
-    widest = reduce(jnp.maximum, (jnp.mean(jnp.sum(m.factor**2, axis=1)) for m in state.models[0]))
-    root = jnp.sqrt(widest)
-    state = state._replace(origin=state.origin + shift * state.unit)
-    state = _moved(state, lambda part: part._replace(mean=part.mean - shift))
-    return _scaled(state, 1 / root, state.unit * root, state.log_unit + jnp.log(root))
+    """In the frame of the first peer's newest model."""
+    mean, lower = state.models[0][0]
+    root = state.shape * jnp.exp(state.scales)
+    shape, scales = times(state.shape, state.scales, lower)
+    moved = _moved(state, lambda vectors: solve_lower(lower, vectors), mean)
+    return moved._replace(origin=state.origin + root @ mean, shape=shape, scales=scales)
 
 
-def _scaled(state: State, factor: Any, unit: Any, log_unit: Any) -> State:
-    """In another unit, `factor` of which are the present one."""
+def _moved(state: State, linear: Callable, origin: Any = 0) -> State:
+    """With every model, batch and pool seen from `origin` under a linear map of columns; real sets stand."""
 
-    def scaled(part: Any) -> Any:
-        mean = jnp.clip(part.mean * factor, -FAR, FAR)
+    def move(part: Any) -> Any:
+        mean = linear((part.mean - origin)[:, None])[:, 0]
         if isinstance(part, Normals):
-            return Normals(mean, part.factor * factor)
-        return Part(mean, part.spread * (factor * factor))
+            return Normals(mean, linear(part.factor))
+        half = linear(part.spread)
+        return Part(mean, linear(half.T))
 
-    return _moved(state, scaled)._replace(unit=unit, log_unit=log_unit)
-
-
-def _moved(state: State, move: Callable) -> State:
-    """With every model, batch and pool moved; real sets stand where they are."""
     return state._replace(
         models=tuple(tuple(map(move, peers)) for peers in state.models),
         batches=tuple(tuple(tuple(map(move, parts)) for parts in peers) for peers in state.batches),

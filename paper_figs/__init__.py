@@ -15,10 +15,11 @@ FIGURES = {
     "digits_diffusion": "paper_figs.digits_diffusion",
     "policies_digits": "paper_figs.policies_digits",
     "mnist_selection": "paper_figs.mnist_selection",
+    "mnist_guidance": "paper_figs.mnist_guidance",
 }
 """Every figure and the module that makes it; nothing is imported before it is asked for."""
 
-DEAR = ("policies_digits", "mnist_selection")
+DEAR = ("policies_digits", "mnist_selection", "mnist_guidance")
 """Figures whose rows take long to compute, or data that must be fetched: computed only when named."""
 
 DATA = Path(__file__).with_name("data")

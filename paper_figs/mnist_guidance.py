@@ -1,4 +1,34 @@
-"""MNIST digits fed back to a class-conditional diffusion model, with and without guidance."""
+"""MNIST digits fed back to a class-conditional diffusion model, with and without guidance.
+
+A model that knows the classes, and is not told them for a tenth of what it is trained on, is trained anew in
+every generation on what the one before drew; images are drawn with a guidance w of 0, 0.01 and 1 (score
+(1 + w) conditional - w unconditional). Above, images of one run, one of each class; then ten that should be
+twos; below, means over the replicates with 95% intervals (Student's t). Generation 1 without guidance is
+trained on real digits: what it lacks to the dotted line, real digits, is training's doing, and the training
+is the same in every generation.
+
+With w = 1 digits stay sharp and become one another's copies: confidence, precision and recognition end above
+those of real digits, recall falls to nothing, the variance within classes to 0.01 of the real one. Without
+guidance digits fade: they turn grey and blurred, confidence falls to 0.63 by generation 2 and stays there,
+the Fréchet distance doubles; recall and the variance within classes are lost as with guidance. w = 0.01
+cannot be told from 0.
+
+So far as Martinez et al. (2023), arXiv:2306.06130, found: strong guidance keeps digits sharp and loses
+diversity, weak guidance is as none. Unlike theirs, ours do not dissolve without guidance: each class ends as
+a grey picture of its mean, which a classifier names the better the longer the loop runs (0.88 in generation
+1, 0.99 in generation 9). The likely reason, which was not tested: a small network that is trained shortly
+errs towards the mean of a class, a large one does not. Diversity is lost at w = 0 as well, in generation 1
+already: there over half of the variance within classes is lost to training, and not to the loop.
+
+The set-up is theirs at a size that a busy processor can do: digits of 14 x 14 pixels in the place of 28 x 28,
+a perceptron in the place of a U-Net, 1,000 images a generation in the place of 60,000, 1,500 steps of
+training in the place of 4,700 and 20 of sampling in the place of 400, a learning rate of 4e-3 and averaged
+weights. The full size lies ready in `paper_figs/loops`. 1,000 samples are measured beside 1,000 test images,
+in the features of a classifier of the small digits; the variance within classes is one of pixels.
+
+`autophagy figures mnist_guidance --collect` runs the loops again, with `AUTOPHAGY_DATA` saying where MNIST
+lies: nine minutes of processor time.
+"""
 
 from __future__ import annotations
 
@@ -45,14 +75,17 @@ METRICS = {
     "classifier_accuracy": "recognised as asked for",
     "precision": "precision",
     "recall": "recall",
-    WITHIN: "variance within classes",
+    WITHIN: "variance within classes / real",
     "frechet": "Fréchet distance",
 }
 """All but the variance within classes are the judge's."""
 
 LOOKS = dict(zip(LOOPS, ((style.VERMILLION, "s"), (style.ORANGE, "^"), (style.BLUE, "o")), strict=True))
+PICTURED = (1, 2, 3, 5, 9)
 SHOWN = 10
-"""Images of a generation that are drawn: one of each class where there are ten."""
+"""Images of a generation that are drawn: one of each class, where there are ten, and as many of `ALIKE`."""
+
+ALIKE = 2
 
 
 def collect(
@@ -83,18 +116,21 @@ def collect(
 
 
 def _real(run: Run) -> dict[str, float]:
-    return {WITHIN: within_classes(*run.real.held_out)}
+    return {WITHIN: 1.0}
 
 
 def _told(run: Run, generation: Generation) -> Iterator[dict[str, Any]]:
-    """The variance within classes, relative to that of held-out digits, and the first image of each class."""
+    """The variance within classes over that of held-out digits, and images by class."""
     with np.load(run.folder / f"generation_{generation.number:04d}.npz") as kept:
         values, labels = kept["samples"], kept["samples_labels"]
     found = np.array([within_classes(*sample) for sample in zip(values, labels, strict=True)])
-    yield {"metric": WITHIN, **estimates.of_few(found)._asdict()}
-    classes, first = np.unique(labels[0], return_index=True)
-    for asked, index in zip(classes[:SHOWN], first[:SHOWN], strict=True):
-        yield {"image": int(asked), "pixels": generated.packed(values[0, index])}
+    yield {"metric": WITHIN, **estimates.of_few(found / within_classes(*run.real.held_out))._asdict()}
+    if generation.number in PICTURED:
+        each = np.unique(labels[0], return_index=True)[1][:SHOWN]
+        alike = np.flatnonzero(labels[0] == ALIKE)[:SHOWN]
+        numbers = [*range(len(each)), *range(SHOWN, SHOWN + len(alike))]
+        for number, index in zip(numbers, [*each, *alike], strict=True):
+            yield {"image": number, "pixels": generated.packed(values[0, index])}
 
 
 def within_classes(
@@ -113,22 +149,33 @@ def within_classes(
 
 
 def draw(rows: Rows) -> Figure:
-    """Images of the loops above, six metrics below."""
-    generations = sorted({g for g in rows.column("generation") if g > 0})
-    columns = {name: found for name in LOOKS if (found := rows.where(loop=name))}
+    """Images of the loops above, one of each class and many of one; six metrics below."""
+    last = max(rows.column("generation"))
+    pictured = [g for g in PICTURED if g <= last]
     with style.styled():
-        figure = Figure(figsize=(style.PAGE, 5.6))
-        above, below = figure.subfigures(2, 1, height_ratios=[1.2, 2])
-        generated.strips(above, columns, generations)
+        figure = Figure(figsize=(style.PAGE, 6.0))
+        above, between, below = figure.subfigures(3, 1, height_ratios=[1.25, 0.6, 2.9])
+        generated.strips(above, _columns(rows, 0, SHOWN), pictured)
+        alike = {f"{name}, twos": found for name, found in _columns(rows, SHOWN, 2 * SHOWN).items()}
+        generated.strips(between, alike, sorted({pictured[0], pictured[-1]}))
         panels = below.subplots(2, 3).ravel()
         for letter, axes, (metric, label) in zip("abcdef", panels, METRICS.items(), strict=True):
             generated.panel(axes, rows.where(metric=metric), LOOKS, "real digits")
             axes.set_title(label)
-            axes.set_xticks(generations)
+            axes.set_xticks(range(1, last + 1))
             axes.set_xlabel("generation $g$")
             style.panel_letter(axes, letter)
+            if metric == WITHIN:
+                axes.set_yscale("log")
         handles, labels = panels[0].get_legend_handles_labels()
         below.legend(handles, labels, loc="outside lower center", ncols=4)
         side = generated.size(rows)
         figure.suptitle(f"MNIST at {side} x {side}; {generated.described(rows)}", fontsize="small")
     return figure
+
+
+def _columns(rows: Rows, first: int, end: int) -> dict[str, Rows]:
+    """The images with these numbers, loop by loop."""
+    numbered = (row for row in rows.records if row["image"] is not None)
+    kept = Rows(rows.provenance, tuple(row for row in numbered if first <= row["image"] < end))
+    return {name: found for name in LOOKS if (found := kept.where(loop=name))}

@@ -22,6 +22,7 @@ PARTS = {
     "digits_diffusion": {"whose": "loop"},
     "policies_digits": {"policy": "heal"},
     "mnist_selection": {"loop": "all kept"},
+    "mnist_guidance": {"loop": "guidance 1"},
 }  # of a figure's rows: enough to be drawn
 WRITTEN = 1e-8  # relative: the files hold nine significant digits
 

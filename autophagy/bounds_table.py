@@ -9,7 +9,9 @@ from typing import Any
 
 from theory.published.statement import Published, Reading
 
-HEADING = ("statement", "at", "stated", "exact", "ratio", "holds")
+HEADING = ("at", "stated", "exact", "ratio", "holds")
+INDENT = "    "
+"""Of what belongs to the statement above."""
 
 
 def readings() -> tuple[Reading, ...]:
@@ -39,16 +41,17 @@ def entries(found: tuple[Reading, ...]) -> list[dict[str, Any]]:
 
 
 def table(found: tuple[Reading, ...]) -> str:
-    """The table as text, each statement under its source."""
+    """The table as text, the readings of a statement under its name; below it where each is from."""
     from autophagy.output import table as aligned
 
-    lines = [list(HEADING)]
+    heading, rule, *rows = aligned([list(HEADING), *map(_cells, found)]).splitlines()
+    lines = [f"{INDENT}{heading}", f"{INDENT}{rule}"]
     last: Published | None = None
-    for reading in found:
-        name = "" if reading.of is last else reading.of.name
-        lines.append([name, *_cells(reading)])
+    for reading, row in zip(found, rows, strict=True):
+        lines += [reading.of.name] if reading.of is not last else []
+        lines.append(INDENT + row)
         last = reading.of
-    return f"{aligned(lines)}\n\n{_sources(found)}\n\n{_summary(found)}"
+    return "\n".join(lines) + f"\n\n{_sources(found)}\n\n{_summary(found)}"
 
 
 def _cells(reading: Reading) -> list[str]:
@@ -59,9 +62,11 @@ def _cells(reading: Reading) -> list[str]:
 
 def _sources(found: tuple[Reading, ...]) -> str:
     """Who says so, and what was read of it."""
+    from autophagy.observable_table import wrapped
+
     statements = {reading.of.name: reading.of for reading in found}
     return "\n".join(
-        "; ".join(filter(None, (f"{name} ({statement.kind}): {statement.source}", statement.seen)))
+        wrapped("; ".join(filter(None, (f"{name} ({statement.kind}): {statement.source}", statement.seen))))
         for name, statement in statements.items()
     )
 

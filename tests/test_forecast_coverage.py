@@ -1,4 +1,4 @@
-"""Forecasts from generation 1 hold what they promise around networks, on seeds that no forecast was made for."""
+"""Forecasts from generation 1 hold what they promise on seeds that had not been used before."""
 
 import numpy as np
 import pytest

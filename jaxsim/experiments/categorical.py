@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxsim.categorical.model import Bias, Numbers, sampled
 from jaxsim.multinomial import cheaper, multinomial
 from jaxsim.random import Key, draw_key, generation_key, stream_key
 
@@ -120,6 +121,26 @@ def times(given: Mapping[str, Any], seeds: int, seed: int) -> np.ndarray:
     return _replicates(one, seeds, seed)
 
 
+def nucleus_time(given: Mapping[str, Any], seeds: int, seed: int) -> np.ndarray:
+    """Generations until one category is left, over n, every draw from the nucleus: [replicate]."""
+    n, start = given["n"], given["shares"]
+    bias = Bias("nucleus", True, None, False, 1, 0, 1)
+    none = np.zeros(len(start))
+    numbers = Numbers(np.float64(given["nucleus"]), none, none, none[None], none, none[None])
+
+    def one(key: Key, replicate: Any) -> Any:
+        def step(state: Any) -> Any:
+            g, now = state
+            return g + 1, _counts(key, replicate, g, n, sampled(now, bias, numbers)) / n
+
+        last, _ = lax.while_loop(
+            lambda state: jnp.sum(state[1] > 0) > 1, step, (jnp.uint32(1), jnp.array(start))
+        )
+        return (last - 1) / n
+
+    return _replicates(one, seeds, seed)
+
+
 def urn(given: Mapping[str, Any], seeds: int, seed: int) -> np.ndarray:
     """Polynomials of the shares of a pool begun with `counts`, after its `batches`: [replicate, ...]."""
     first, batches = np.array(given["counts"], float), np.array(given["batches"])
@@ -190,6 +211,7 @@ def cut(given: Mapping[str, Any], seeds: int, seed: int) -> np.ndarray:
 CATEGORICAL_EXPERIMENTS = {
     "categorical shares": shares,
     "categorical times": times,
+    "nucleus time": nucleus_time,
     "categorical urn": urn,
     "anchored categories": anchored,
     "known contexts": contexts,

@@ -15,6 +15,7 @@ from theory.claim import Case
 from theory.claims import categorical_cases as cases
 from theory.claims.categorical_chain import changed, experiment, limit, mean_only
 from theory.claims.categorical_forms import KAZDAN, OWN, SEDDIK, claim
+from theory.claims.categorical_nucleus import NUCLEUS
 from theory.claims.larger_cases import LONGER, larger, longer
 from theory.loop import Loop, Sampler
 from theory.policy import Accumulate, Fresh, Replace, Web
@@ -252,5 +253,5 @@ C10 = (
     ),
 )  # fmt: skip
 
-CATEGORICAL_POOLS = C8 + C9 + C10
+CATEGORICAL_POOLS = C8 + C9 + NUCLEUS + C10
 """Every claim of this file."""

@@ -14,6 +14,8 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from jaxsim.decompositions import eigenvalues, eigh, singular_values, triangle
+
 ROWS = 256
 """Rows of a distance matrix held at once: memory is ROWS x samples x features at most."""
 
@@ -81,16 +83,16 @@ def frechet_between(a: Float[Array, "sample feature"], b: Float[Array, "other fe
 
 def _factor(x: Array) -> tuple[Array, Array]:
     mean = x.mean(0)
-    return mean, jnp.linalg.qr(x - mean, mode="r") / jnp.sqrt(jnp.asarray(len(x) - 1, x.dtype))
+    return mean, triangle(x - mean) / jnp.sqrt(jnp.asarray(len(x) - 1, x.dtype))
 
 
 def _root(covariance: Array) -> Array:
-    values, vectors = jnp.linalg.eigh(covariance)
+    values, vectors = eigh(covariance)
     return (vectors * jnp.sqrt(jnp.maximum(values, 0))) @ vectors.T
 
 
 def _nuclear(matrix: Array) -> Array:
-    return jnp.linalg.svd(matrix, compute_uv=False).sum()
+    return singular_values(matrix).sum()
 
 
 def neighbours(
@@ -196,7 +198,7 @@ def effective_number(shares: Float[Array, " mode"], order: float = 1) -> Float[A
 
 
 def _spectrum(matrix: Array) -> Array:
-    values = jnp.linalg.eigvalsh(matrix)
+    values = eigenvalues(matrix)
     rounding = len(matrix) * jnp.finfo(matrix.dtype).eps * values[-1]
     return jnp.where(values > rounding, values, 0)
 

@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import subprocess
+import sys
 import warnings
 
 import jax
@@ -197,3 +199,24 @@ def test_alpha_precision_and_beta_recall_of_few_points():
     assert metrics.alpha_precision(real, real, 1.0) == 1
     with pytest.raises(ValueError, match="alpha is"):
         metrics.alpha_precision(real, fake, 0.0)
+
+
+TWO_AT_ONCE = """
+import jax
+jax.config.update("jax_num_cpu_devices", 2)
+from concurrent.futures import ThreadPoolExecutor
+from jaxsim.experiments.metrics import gaussian_vendi
+
+def scores(variance):
+    return gaussian_vendi({"variances": (variance,), "scale": 1.0, "n": 30}, 2000, 0)
+
+with ThreadPoolExecutor(2) as pool:
+    print(sum(map(len, pool.map(scores, (1.0, 2.0)))))
+"""
+
+
+def test_two_programs_with_decompositions_end():
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_AT_ONCE], capture_output=True, text=True, check=True, timeout=300
+    )
+    assert done.stdout.strip() == "4000"

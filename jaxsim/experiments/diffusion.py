@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from jaxsim.decompositions import eigh
 from jaxsim.experiments.affine_score import (
     Denoise,
     exact,
@@ -106,7 +107,7 @@ def full_covariance(given: Parameters, seeds: int, seed: int) -> np.ndarray:
         drawing, sampling = jax.random.split(key)
         data = scale * jax.random.normal(drawing, (n, dimension))
         centred = data - data.mean(0)
-        values, vectors = jnp.linalg.eigh(centred.T @ centred / n)
+        values, vectors = eigh(centred.T @ centred / n)
         x = _sampled(given, exact(0.0, values), sampling, (given["draws"], dimension))
         return (x @ vectors.T).var(0, ddof=1)
 

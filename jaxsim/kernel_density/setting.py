@@ -68,7 +68,7 @@ def prepared(loop: Loop, generations: int, engine: str, precision: Any) -> tuple
     )
     nodes = kernel_density_error.nodes_for(width if not rule else 0.3)
     look = _looker(rule, nodes)
-    block = int(np.clip(2 ** (BLOCK_BYTES // (2 * pairs * dtype.itemsize)).bit_length() // 2, 32, 512))
+    block = int(np.clip(2 ** (BLOCK_BYTES // (2 * pairs * dtype.itemsize)).bit_length() // 2, 32, 2048))
     kernel = blocks.Kernel(
         starter(pairs), stepper(shape), look, (), (), block, "summary",
         ahead=ahead(shape), together=True, cost=window,

@@ -5,7 +5,7 @@ follows the transitions of x; after a symbol that stands only at the end of x it
 a loop are themselves a Markov chain, on K^L states.
 
 A text that runs around one cycle of different symbols is written again but for where it begins: these classes
-are closed. From any other text with L > K one of them can be reached, since some symbol of x comes back, and a
+are closed. From any other text with L > K one of them can be reached: some symbol of x comes back, and a
 text around the shortest such way back can be written. Hence the loop ends in a cycle almost surely: text that
 repeats itself. Own derivation; Riis 2026 (arXiv:2604.08554) has all fixed points, as circulations.
 """

@@ -21,7 +21,7 @@ from theory.observable import KERNEL
 from theory.source import Mixture
 
 LARGEST_KEPT = 2**22  # points that a replicate keeps
-BLOCK_BYTES = 2**17
+BLOCK_BYTES = 2**18
 NARROW = 1e-2  # a bandwidth below this part of the source's spread needs double precision
 CHEAP = ("mean_error", "mean_error_squared", "variance")
 POWERS = {"mean_error": 1, "mean_error_squared": 2, "variance": 2, "mise": -1, "nll": 0}
@@ -68,7 +68,7 @@ def prepared(loop: Loop, generations: int, engine: str, precision: Any) -> tuple
     )
     nodes = kernel_density_error.nodes_for(width if not rule else 0.3)
     look = _looker(rule, nodes)
-    block = int(np.clip(2 ** (BLOCK_BYTES // (2 * pairs * dtype.itemsize)).bit_length() // 2, 32, 2048))
+    block = int(np.clip(2 ** (BLOCK_BYTES // (2 * pairs * dtype.itemsize)).bit_length() // 2, 32, 512))
     kernel = blocks.Kernel(
         starter(pairs), stepper(shape), look, (), (), block, "summary",
         ahead=ahead(shape), together=True, cost=window,

@@ -35,10 +35,10 @@ def _more_points(case: Case) -> Case:
 
 
 RATIO = 0.8
-LEVEL = Loop(Categorical((0.1,) * 10), Replace(24), sampler=Sampler(nucleus=0.65, applies_to_source=True))
+LEVEL = Loop(Categorical((0.1,) * 10), Replace(18), sampler=Sampler(nucleus=0.65, applies_to_source=True))
 SLOPE = Loop(
     Categorical(tuple(RATIO**k * (1 - RATIO) / (1 - RATIO**12) for k in range(12))),
-    Replace(30),
+    Replace(20),
     sampler=Sampler(nucleus=0.75, applies_to_source=True),
 )
 
@@ -74,8 +74,8 @@ NUCLEUS = (
         "nucleus P, any number of categories; n infinite, and a bound of the mean for every n: the likeliest"
         " ceil(P K) of K have P of the mass at least",
         (
-            Case(LEVEL, (1, 3, 6), nearest=0.9, least=2**14),
-            Case(SLOPE, (1, 4), nearest=0.85, least=2**14, quick=False),
+            Case(LEVEL, (1, 3, 6), nearest=0.9, least=2**17),
+            Case(SLOPE, (1, 4), nearest=0.85, least=2**17, quick=False),
         ),
         status="bound", check="bound", expected=_nucleus_left, exact=_unknown, side="below",
     ),

@@ -16,10 +16,11 @@ FIGURES = {
     "policies_digits": "paper_figs.policies_digits",
     "mnist_selection": "paper_figs.mnist_selection",
     "mnist_guidance": "paper_figs.mnist_guidance",
+    "colour_diffusion": "paper_figs.colour_diffusion",
 }
 """Every figure and the module that makes it; nothing is imported before it is asked for."""
 
-DEAR = ("policies_digits", "mnist_selection", "mnist_guidance")
+DEAR = ("policies_digits", "mnist_selection", "mnist_guidance", "colour_diffusion")
 """Figures whose rows take long to compute, or data that must be fetched: computed only when named."""
 
 DATA = Path(__file__).with_name("data")

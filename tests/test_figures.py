@@ -23,6 +23,7 @@ PARTS = {
     "policies_digits": {"policy": "heal"},
     "mnist_selection": {"loop": "all kept"},
     "mnist_guidance": {"loop": "guidance 1"},
+    "colour_diffusion": {"loop": "flowers"},
 }  # of a figure's rows: enough to be drawn
 WRITTEN = 1e-8  # relative: the files hold nine significant digits
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import re
 import sys
@@ -96,6 +97,11 @@ def level(text: str) -> tuple[str, str]:
     return observable, number
 
 
+def text_file(path: str) -> str:
+    """The change of the loop that says which text it starts from."""
+    return f"source.text={json.dumps(path)}"
+
+
 def add_compilation_cache(parser: argparse.ArgumentParser) -> None:
     """Add the option that says where compiled programs are kept."""
     parser.add_argument("--compilation-cache", metavar="DIR",
@@ -131,6 +137,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="TABLE.KEY=VALUE",
         help="change the loop, e.g. data.n=50",
     )
+    loop.add_argument("--text", dest="set", action="append", type=text_file, metavar="FILE",
+                      help="the text a markov source is fitted to: source.text")  # fmt: skip
 
     shown = argparse.ArgumentParser(add_help=False)
     shown.add_argument("-t", dest="generations", type=generations, required=True, metavar="GENERATIONS",

@@ -184,8 +184,8 @@ TEXT = (
     ),
     _claim(
         "N4", "cycles",
-        r"P(x^{(t)}\text{ runs around one cycle of }k\text{ symbols}) = (v\mathcal{P}^{t-1})\mathbf{1}_k,\quad"
-        r" \sum_k \to 1,\quad \mathcal{P}_{xy} = \tfrac{N_{\cdot y_1}}{L-1}\prod_l"
+        r"P(x^{(t)}\text{ runs around one cycle of }k\text{ symbols}) = (v\mathcal{P}^{t-1})\mathbf{1}_k,"
+        r"\quad \sum_k \to 1,\quad \mathcal{P}_{xy} = \tfrac{N_{\cdot y_1}}{L-1}\prod_l"
         r"\tfrac{N_{y_ly_{l+1}}}{N_{y_l}}",
         _experiments(
             "text cycles", {"transition": SWAPPING, "length": 5, "generation": 3},

@@ -116,7 +116,8 @@ class Verdicts:
         The negative control of a test: with the replicates of `replicates_for` it fails as rarely as a false
         pass. What does not vary is moved by three roundings instead.
         """
-        shift = np.where(self.replicates == 1, 3 * ROUNDING * np.abs(self.theory), resolution * self.scale)
+        size = np.where(self.theory == 0, 1, np.abs(self.theory))
+        shift = np.where(self.replicates == 1, 3 * ROUNDING * size, resolution * self.scale)
         caught = [
             judge(self.statistic, self.sample, self.theory + way * shift, *self._terms()).verdict == DISAGREES
             for way in (1, -1)

@@ -23,7 +23,7 @@ SQUARE = Case(loops.ACCUMULATED_LARGE, (1, 2, 10), quick=False, least=CHI_SQUARE
 SQUARE_LONG = Case(loops.ACCUMULATED_LARGE, (100,), quick=False, least=CHI_SQUARE)
 UNBIASED = Case(loops.ACCUMULATED_UNBIASED, (1, 3, 10), quick=False)
 UNEVEN = Case(loops.ACCUMULATED_UNEVEN, (1, 3, 6), quick=False)
-SUBSAMPLED = Case(loops.SUBSAMPLED, (1, 2, 6), quick=False, engine="literal", least=CHI_SQUARE)
+SUBSAMPLED = Case(loops.SUBSAMPLED, (1, 2, 6), quick=False, engine="literal", least=4 * CHI_SQUARE)
 WINDOW = (
     Case(loops.WINDOW, (1, 4, 8), quick=False, least=CHI_SQUARE),
     Case(loops.WINDOW_UNBIASED, (4,), quick=False, least=CHI_SQUARE),

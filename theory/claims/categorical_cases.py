@@ -39,6 +39,7 @@ GROWING = Loop(FOUR, Replace("5 * t ** 2"))
 STARTED = Loop(THREE, Replace(25), start=Categorical((0.2, 0.3, 0.5)))
 KENNEL = Loop(DOGS, Replace(100))
 TWO = Loop(PAIR, Replace(30))
+EIGHT_COUNTS = Poisson((0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2))
 RATES = Loop(COUNTS, Replace(5))
 SMOOTHED = Loop(FOUR, Replace(30), Smoothed(4.0))
 LEVELLED = Loop(THREE, Replace(20), Smoothed(3.0, "uniform"))
@@ -89,9 +90,10 @@ SURVIVORS = (
     Case(Loop(ZIPF, Replace(200)), (1, 8), quick=False),
     *POISSON,
 )
-ENTROPY = (Case(KENNEL, (1, 5, 20)), Case(TWO, (1, 10)), Case(STARTED, (1, 8), quick=False))
+ENTROPY = (Case(KENNEL, (1, 5, 20), least=2**18), Case(TWO, (1, 10)), Case(STARTED, (1, 8), quick=False))
 COLLAPSE = (Case(TWO), Case(Loop(FOUR, Replace(20))))
-FIRST_LOSS = (Case(Loop(FOUR, Replace(40))), Case(RATES, quick=False))
+# each of few counts lives t generations with probability ~ 1/t: the time until one is lost has no third moment
+FIRST_LOSS = (Case(Loop(FOUR, Replace(40))), Case(Loop(EIGHT_COUNTS, Replace(5)), quick=False))
 SMOOTHING = (Case(SMOOTHED, (1, 4, 12, 60)), Case(LEVELLED, (1, 5, 30), quick=False))
 MIGRATION = (
     Case(HALVED, (1, 2, 8)),

@@ -14,7 +14,7 @@ from theory.discrete_source import Categorical
 from theory.loop import Loop, Sampler
 from theory.policy import Replace
 
-NUCLEUS_TIME = experiment("nucleus time", quick=False, shares=(0.3, 0.7), n=480, nucleus=0.8)
+NUCLEUS_TIME = experiment("nucleus time", quick=False, least=2**17, shares=(0.3, 0.7), n=480, nucleus=0.8)
 
 
 def _time(case: Case) -> np.ndarray:

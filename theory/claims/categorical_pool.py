@@ -28,7 +28,7 @@ def _diversity(case: Case) -> float:
 # C8
 
 ANCHORED = experiment(
-    "anchored categories", least=60_000, shares=(0.4, 0.3, 0.2, 0.1), real=20, synthetic=45, at=(2, 6)
+    "anchored categories", least=2**18, shares=(0.4, 0.3, 0.2, 0.1), real=20, synthetic=45, at=(2, 6)
 )
 EVEN = experiment("anchored categories", least=60_000, shares=(0.5, 0.5), real=20, synthetic=1, at=(2,))
 

@@ -78,7 +78,7 @@ RECIPES = (
     Case(loops.WRITTEN, (2, 6), quick=False, least=CHI_SQUARE),
     Case(loops.WRITTEN_WEIGHTED, (2, 6)),
     Case(loops.WINDOW, (4, 8), quick=False, least=CHI_SQUARE),
-    Case(loops.SUBSAMPLED, (6,), quick=False, engine="literal", least=CHI_SQUARE),
+    Case(loops.SUBSAMPLED, (6,), quick=False, engine="literal", least=4 * CHI_SQUARE),
 )
 GAIN = r"\mathbb{E}(\mu-\mu_0)^2 = \frac{g\,\sigma_0^2}{N + b g}"
 LONG = Case(loops.FRESH, (20,), quick=False)

@@ -30,6 +30,7 @@ from jaxsim.recipes.plan import Shape
 from jaxsim.recipes.statistics import Fixed, Step
 
 BLOCK = 512  # replicates: what a generation touches stays in the cache next to a core
+COST = 3  # a generation beside one of plain replacement
 ADDRESSES = 4  # counters of a draw: one pair of normals, or two and the binomial's word,
 WORD = 2  # which is this one
 ELSEWHERE = np.uint32(2**32 - 1)
@@ -49,6 +50,7 @@ def kernel(shape: Shape, models: int | None) -> blocks.Kernel:
         "summary",
         ahead=_ahead(counters),
         draw=_drawer(shape, counters),
+        cost=COST,
     )
 
 

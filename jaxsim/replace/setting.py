@@ -62,11 +62,17 @@ def prepare(loop: Loop, plan: Schedule, engine: Engine, dtype: np.dtype) -> Sett
     fixed, steps = family.parameters(loop, plan, dtype)
     step = _STEPS[family, engine, bool(plan.truncated.any())]
     observe = _observe_line if family is line else space.observe
-    kernel = blocks.Kernel(family.start, step, observe, (), (), _block(loop), "summary")
+    cost = _literal_cost(int(plan.sizes[0])) if engine == "literal" else 1
+    kernel = blocks.Kernel(family.start, step, observe, (), (), _block(loop), "summary", cost=cost)
     if engine == "exact":
         kernel = kernel._replace(**_words_ahead(source))
     names = (LINE, LINE) if family is line else (space.available(plan), space.default(plan))
     return Setting(kernel, fixed, steps, *names, partial(family.unit, loop=loop, plan=plan))
+
+
+def _literal_cost(size: int) -> int:
+    """A generation of so many samples beside one of two numbers, in powers of four: programs are shared."""
+    return 4 ** ((size // 16).bit_length() // 2)
 
 
 def _words_ahead(source: Gaussian) -> dict[str, Any]:

@@ -92,7 +92,7 @@ SURVIVORS = (
 )
 ENTROPY = (Case(KENNEL, (1, 5, 20), least=2**18), Case(TWO, (1, 10)), Case(STARTED, (1, 8), quick=False))
 COLLAPSE = (Case(TWO), Case(Loop(FOUR, Replace(20))))
-# each of few counts lives t generations with probability ~ 1/t: the time until one is lost has no third moment
+# few counts: each lives t generations with probability ~ 1/t, so that the time has no third moment
 FIRST_LOSS = (Case(Loop(FOUR, Replace(40))), Case(Loop(EIGHT_COUNTS, Replace(5)), quick=False))
 SMOOTHING = (Case(SMOOTHED, (1, 4, 12, 60)), Case(LEVELLED, (1, 5, 30), quick=False))
 MIGRATION = (

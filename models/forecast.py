@@ -34,7 +34,7 @@ from models.generation import Generation
 from models.judging import FEATURE, Judge
 from models.paths import Map, Sampler, Step, constant, shaped, variances
 from models.real import Real
-from models.scores import LEVEL, scored
+from models.scores import LEVEL, Draws, scored
 from theory.diffusion import sampler_map as diffusion
 from theory.diffusion import schedule as diffusion_schedule
 from theory.diffusion.forecast import Estimate, inverse_effective_size, mean_discrepancy, useful_horizon
@@ -133,11 +133,51 @@ def forecast(
     Raises:
         LoopError: for another policy, a run kept without what is needed, or if no direction varies.
     """
-    count = len(generations)
-    if not isinstance(loop.data, Replace) or len(set(sample_sizes(loop.data.n, count))) > 1:
+    foreseen = foresee(loop, real, judge, generations[0], len(generations) - 1, pixels=pixels)
+    learnt, paths = foreseen.learnt, foreseen.paths
+    later = [_moments(generation, foreseen.features) for generation in generations[1:]]
+    truth = np.zeros((paths["forecast"].shape[1], 0, len(foreseen.directions)))
+    if later:
+        among = [moments["loop_variance"][:, foreseen.directions] for moments in later]
+        truth = np.log(np.stack(among, axis=1))
+    return {
+        "space": "features" if foreseen.features else "coordinates",
+        "directions": len(foreseen.directions),
+        "log_bias": _pair(learnt.log_bias),
+        "log_network": _pair(learnt.log_network),
+        "inverse_effective_size": _pair(learnt.inverse_size),
+        "useful_horizon": learnt.horizon,
+        "level": LEVEL,
+        **{name: scored(found, truth) for name, found in paths.items()},
+        "median": np.exp(np.median(paths["forecast"], axis=0).mean(axis=0)).tolist(),
+        "truth": np.exp(truth.mean(axis=0)).tolist(),
+    }
+
+
+class Foreseen(NamedTuple):
+    """What generation 1 foresees, before any later one is looked at.
+
+    Attributes:
+        learnt: what it says, direction by direction.
+        directions: those forecast.
+        features: whether they are of the feature space.
+        paths: log variances of the generations to come, by the `forecast` and by its control, `constant`.
+    """
+
+    learnt: Learnt
+    directions: np.ndarray
+    features: bool
+    paths: dict[str, Draws]
+
+
+def foresee(
+    loop: Loop, real: Real, judge: Judge, generation: Generation, later: int, *, pixels: bool = False
+) -> Foreseen:
+    """Paths of the `later` generations that follow generation 1; arguments and errors as in `forecast`."""
+    if not isinstance(loop.data, Replace) or len(set(sample_sizes(loop.data.n, later + 1))) > 1:
         raise LoopError("--forecast", loop.data.policy, "it is known for replace with a constant n")
     features = not pixels and judge.feature_axes is not None
-    first, *later = (_moments(generation, features) for generation in generations)
+    first = _moments(generation, features)
     total = first["eaten_variance"].sum(axis=1, keepdims=True)
     least = np.minimum(first["loop_variance"], first["eaten_variance"])
     chosen = np.flatnonzero((least > DEAD * total).all(axis=0))[:DIRECTIONS]
@@ -148,34 +188,16 @@ def forecast(
     made = sample_sizes(loop.data.n, 1)[0]
     response = judge.response()[chosen] if features else np.ones(len(chosen))
     eaten, unit = (
-        _unit(loop, real, generations[0].spectrum[f"{whose}_variance"]) * response
-        for whose in ("eaten", "loop")
+        _unit(loop, real, generation.spectrum[f"{whose}_variance"]) * response for whose in ("eaten", "loop")
     )
     reference = judge.held_out_mean(features), len(real.held_out[0])
     learnt = learn(Sampler(to, eaten, made, shrinking), first, chosen, reference)
     start = first["loop_covariance"][:, chosen][:, :, chosen]
-    truth = np.zeros((len(start), 0, len(chosen)))
-    if later:
-        truth = np.log(np.stack([moments["loop_variance"][:, chosen] for moments in later], axis=1))
-    sampler = Sampler(to, unit, made, shrinking)
     paths = {
-        "forecast": shaped(sampler, start, learnt.step(learnt.log_network), count - 1),
-        "constant": constant(
-            np.log(first["loop_variance"][:, chosen]), learnt.step(learnt.log_bias), count - 1
-        ),
+        "forecast": shaped(Sampler(to, unit, made, shrinking), start, learnt.step(learnt.log_network), later),
+        "constant": constant(np.log(first["loop_variance"][:, chosen]), learnt.step(learnt.log_bias), later),
     }
-    return {
-        "space": "features" if features else "coordinates",
-        "directions": len(chosen),
-        "log_bias": _pair(learnt.log_bias),
-        "log_network": _pair(learnt.log_network),
-        "inverse_effective_size": _pair(learnt.inverse_size),
-        "useful_horizon": learnt.horizon,
-        "level": LEVEL,
-        **{name: scored(found, truth) for name, found in paths.items()},
-        "median": np.exp(np.median(paths["forecast"], axis=0).mean(axis=0)).tolist(),
-        "truth": np.exp(truth.mean(axis=0)).tolist(),
-    }
+    return Foreseen(learnt, chosen, features, paths)
 
 
 def _moments(generation: Generation, features: bool) -> dict[str, np.ndarray]:

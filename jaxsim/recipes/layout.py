@@ -38,6 +38,11 @@ class DrawForm(NamedTuple):
     pool: int | None
     selected: tuple[bool, bool] = (False, False)
 
+    @property
+    def becomes_set(self) -> bool:
+        """Whether its points are a set's."""
+        return self.into is not None and self.into[0] == "set"
+
 
 class PortionForm(NamedTuple):
     """A portion: its pieces, and whether a uniform subset of them is taken."""

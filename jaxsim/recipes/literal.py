@@ -7,7 +7,7 @@ probability (still wanted) / (still to come).
 """
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -16,8 +16,9 @@ import numpy as np
 from jax import lax
 
 from jaxsim.random import Key, threefry
+from jaxsim.recipes.generation import stepper
 from jaxsim.recipes.layout import DrawForm, FitForm, Form, PortionForm
-from jaxsim.recipes.normals import Portion
+from jaxsim.recipes.normals import Portion, square
 from jaxsim.recipes.plan import Shape
 from jaxsim.recipes.points import ELSEWHERE, Draw, Read, begun, family_of
 
@@ -66,34 +67,24 @@ def start(shape: Shape, capacity: int) -> Callable:
 
 
 @lru_cache(maxsize=64)
-def stepper(shape: Shape, truncating: bool) -> Callable:
+def step(shape: Shape, truncating: bool) -> Callable:
     """(fixed, step, key, replicate, state) -> state: one generation of one replicate."""
-
-    def step(fixed: Fixed, step: Any, key: Key, replicate: Any, state: State) -> State:
-        generations = [
-            lambda state, form=form: _Generation(shape, form, truncating, fixed, step, key, replicate)(state)
-            for form in shape.forms
-        ]
-        if not shape.switched:
-            return generations[0](state)
-        # never a single branch: it would be compiled in place, with other last bits
-        return lax.switch(step.form, [*generations, lambda state: state], state)
-
-    return step
+    return stepper(shape, partial(_Generation, shape, truncating))
 
 
 class _Generation:
     """One form, with its numbers."""
 
     def __init__(
-        self, shape: Shape, form: Form, truncating: bool, fixed: Fixed, step: Any, key: Key, replicate: Any
+        self, shape: Shape, truncating: bool, form: Form, fixed: Fixed, step: Any, key: Key, replicate: Any
     ):
         self.shape, self.form, self.truncating = shape, form, truncating
         self.fixed, self.step, self.key, self.replicate = fixed, step, key, replicate
         self.family = family_of(shape)
         self.piece = self.portion = 0
 
-    def __call__(self, state: State) -> State:
+    def run(self, state: State) -> State:
+        """The next generation."""
         points = state.points
         for number, draw in enumerate(self.form.draws):
             if draw.into is not None:
@@ -150,7 +141,7 @@ class _Generation:
             _, lag, peer = portion.pieces[0]
             return self.family.moments(state.models[lag - 1][peer], reference)
         zero = jnp.zeros_like(reference.mean)
-        sums = (zero, jnp.outer(zero, zero) if zero.ndim else zero)
+        sums = (zero, square(zero))
         if kinds[0] == "draw":
             self.piece += 1
             return self._drawn(portion.pieces[0][1], state, reference, sums)

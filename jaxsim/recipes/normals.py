@@ -65,33 +65,52 @@ def _draw(model: Normal, noise: Array, factor: Array) -> Array:
     return model.mean + jnp.sqrt(factor * model.variance) * noise
 
 
-def _tally(point: Array, reference: Normal) -> tuple[Array, Array]:
+def _tally(point: Array, reference: Any) -> tuple[Array, Array]:
     deviation = point - reference.mean
-    return deviation, deviation * deviation
+    return deviation, square(deviation)
 
 
 def _moments(model: Normal, reference: Normal) -> tuple[Array, Array]:
-    deviation = model.mean - reference.mean
-    return deviation, deviation * deviation + model.variance
+    first, second = _tally(model.mean, reference)
+    return first, second + model.variance
 
 
-def _averages(portions: Sequence[Portion], between: bool, square: Callable) -> tuple[Any, Any]:
-    """Weighted averages of the portions' means and variances; with the spread `between` them, or without."""
-    means = [first / count for _, count, _, (first, _) in portions]
-    within = [
-        (second - count * square(mean)) / divisor
-        for (_, count, divisor, (_, second)), mean in zip(portions, means, strict=True)
-    ]
-    weights = [portion.weight for portion in portions]
+def square(deviation: Array) -> Array:
+    """The square of a number, the outer product of a vector with itself."""
+    return deviation[:, None] * deviation if deviation.ndim else deviation * deviation
+
+
+def averages(
+    weights: Sequence[Array], means: Sequence[Array], shares: Sequence[Array], between: bool
+) -> tuple[Array, Array]:
+    """Mean and variance of a weighted fit; with the spread `between` its portions, or without.
+
+    Args:
+        weights: of the portions; they sum to 1.
+        means: of the portions.
+        shares: variances of the portions, each times its weight.
+        between: whether the spread between the means is added.
+    """
     mean = sum(w * m for w, m in zip(weights, means, strict=True))
-    variance = sum(w * v for w, v in zip(weights, within, strict=True))
-    if between and len(portions) > 1:
+    variance = sum(shares)
+    if between and len(means) > 1:
         variance = variance + sum(w * square(m - mean) for w, m in zip(weights, means, strict=True))
     return mean, variance
 
 
+def _averages(portions: Sequence[Portion], between: bool) -> tuple[Array, Array]:
+    """The same of portions of points, from the sums of their tallies."""
+    weights = [portion.weight for portion in portions]
+    means = [portion.statistic[0] / portion.count for portion in portions]
+    shares = [
+        weight * ((statistic[1] - count * square(mean)) / divisor)
+        for (weight, count, divisor, statistic), mean in zip(portions, means, strict=True)
+    ]
+    return averages(weights, means, shares, between)
+
+
 def _fit(reference: Normal, portions: Sequence[Portion], between: bool) -> Normal:
-    mean, variance = _averages(portions, between, lambda m: m * m)
+    mean, variance = _averages(portions, between)
     # points that coincide in this precision stand for a distance below its resolution
     least = jnp.finfo(variance.dtype).eps ** 2 * reference.variance
     return Normal(reference.mean + mean, jnp.maximum(variance, least))
@@ -104,19 +123,19 @@ def _draw_vector(model: Normals, noise: Array, factor: Array) -> Array:
     return model.mean + jnp.sqrt(factor) * (noise @ model.factor.T)
 
 
-def _tally_vector(point: Array, reference: Normals) -> tuple[Array, Array]:
-    deviation = point - reference.mean
-    return deviation, jnp.outer(deviation, deviation)
-
-
 def _moments_vector(model: Normals, reference: Normals) -> tuple[Array, Array]:
-    deviation = model.mean - reference.mean
-    return deviation, jnp.outer(deviation, deviation) + model.factor @ model.factor.T
+    first, second = _tally(model.mean, reference)
+    return first, second + model.factor @ model.factor.T
 
 
 def _fit_vector(reference: Normals, portions: Sequence[Portion], between: bool) -> Normals:
-    mean, covariance = _averages(portions, between, lambda m: jnp.outer(m, m))
-    return Normals(reference.mean + mean, trapezoid(covariance, jnp.ones(len(mean), bool)))
+    mean, covariance = _averages(portions, between)
+    return fitted(reference.mean + mean, covariance)
 
 
-SPACE = Family(_draw_vector, _tally_vector, _moments_vector, _fit_vector)
+def fitted(mean: Array, covariance: Array) -> Normals:
+    """The model in d dimensions of these moments."""
+    return Normals(mean, trapezoid(covariance, jnp.ones(len(mean), bool)))
+
+
+SPACE = Family(_draw_vector, _tally, _moments_vector, _fit_vector)

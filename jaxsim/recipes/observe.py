@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxsim.recipes.space_frame import times
+from jaxsim.recipes.space_frame import root, times
 from jaxsim.replace import line, space
 from jaxsim.schedule import unit_length
 from jaxsim.triangular import solve_lower
@@ -22,7 +22,8 @@ def exact_observer(models: int | None) -> Any:
     """(name, fixed, step, state) -> an observable of a state of `jaxsim.recipes.exact`."""
 
     def observe(name: str, fixed: Any, step: Any, state: Any) -> Any:
-        peers = [(state.origin + m * state.unit, s + 2 * state.log_unit) for m, s in state.models[0]]
+        frame = state.frame
+        peers = [(frame.origin + m * frame.unit, s + 2 * frame.log_unit) for m, s in state.models[0]]
         return _seen(name, peers, models)
 
     return observe
@@ -57,11 +58,12 @@ def exact_space_observer(models: int | None) -> Any:
     """(name, fixed, step, state) -> an observable of a state of `jaxsim.recipes.space_exact`."""
 
     def observe(name: str, fixed: Any, step: Any, state: Any) -> Any:
-        root = state.shape * jnp.exp(state.scales)
+        frame = state.frame
+        outward = root(frame)
 
         def look(mean: Any, factor: Any) -> Any:
-            shape, scales = times(state.shape, state.scales, factor)
-            return in_space(name, fixed, step.reciprocal, state.origin + root @ mean, shape, scales)
+            shape, scales = times(frame.shape, frame.scales, factor)
+            return in_space(name, fixed, step.reciprocal, frame.origin + outward @ mean, shape, scales)
 
         return _of_each(look, state.models[0], models)
 

@@ -213,6 +213,6 @@ def _literal_kernel(loop: Loop, laid: Plan, models: int | None) -> blocks.Kernel
     numbers = 8 * capacity * max(laid.shape.dimension, 1)
     block = int(np.clip(LITERAL_BYTES // numbers, 16, 256))
     begin = recipe_literal.start(laid.shape, capacity)
-    step = recipe_literal.stepper(laid.shape, loop.sampler.truncate is not None)
+    step = recipe_literal.step(laid.shape, loop.sampler.truncate is not None)
     observer = literal_space_observer(models) if laid.shape.dimension else literal_observer(models)
     return blocks.Kernel(begin, step, observer, (), (), block, "summary")

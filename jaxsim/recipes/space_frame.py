@@ -1,4 +1,4 @@
-"""What a replicate of the exact engine remembers of a recipe in d dimensions: parts in a moving frame.
+"""The moving frame in d dimensions.
 
 A point is origin + N diag(e^h) y, N lower triangular with a unit diagonal, and the first peer's newest model
 is the standard normal of y. What collapses, collapses with the frame, every direction at its own rate (as in
@@ -6,52 +6,38 @@ is the standard normal of y. What collapses, collapses with the frame, every dir
 takes real points is lived in the open frame, whose coordinates are the source's. Own derivation.
 """
 
-from collections.abc import Callable, Sequence
-from functools import reduce
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 
-from jaxsim.recipes.frame import Part
 from jaxsim.recipes.normals import Normals
+from jaxsim.recipes.parts import Part, State, moved
 from jaxsim.triangular import solve_lower
 
 
-class State(NamedTuple):
-    """What later fits can read.
+class Frame(NamedTuple):
+    """Where the numbers of a state are measured from, and in what.
 
     Attributes:
-        origin: the frame's, from the source's mean, in units of the source's length.
+        origin: from the source's mean, in units of the source's length.
         shape: N.
         scales: h.
-        models: [lag][peer], the newest first, in the frame.
-        batches: [lag][peer][part], in the frame.
-        pools: [peer], in the frame.
-        sets: in the source's units, from its mean.
     """
 
     origin: Any
     shape: Any
     scales: Any
-    models: tuple[tuple[Normals, ...], ...]
-    batches: tuple[tuple[tuple[Part, ...], ...], ...]
-    pools: tuple[Part, ...]
-    sets: tuple[Part, ...]
 
 
-def merged(pieces: Sequence[tuple[Any, Part]]) -> Part:
-    """Pieces (count, mean and scatter matrix about it) as one: S = sum S_i + n_i (m_i - m)(m_i - m)^T."""
-    if len(pieces) == 1:
-        return pieces[0][1]
-    total = reduce(jnp.add, (count for count, _ in pieces))
-    mean = sum((count / total) * part.mean for count, part in pieces)
-    scatter = sum(part.spread + count * square(part.mean - mean) for count, part in pieces)
-    return Part(mean, scatter)
+def open_frame(origin: Any) -> Frame:
+    """The frame whose coordinates are the source's."""
+    return Frame(origin, jnp.eye(len(origin), dtype=origin.dtype), jnp.zeros_like(origin))
 
 
-def square(vector: Any) -> Any:
-    """The outer product of a vector with itself."""
-    return vector[:, None] * vector
+def root(frame: Frame) -> Any:
+    """The map of a frame's coordinates to the source's."""
+    return frame.shape * jnp.exp(frame.scales)
 
 
 def times(shape: Any, scales: Any, lower: Any) -> tuple[Any, Any]:
@@ -65,33 +51,28 @@ def times(shape: Any, scales: Any, lower: Any) -> tuple[Any, Any]:
 
 def opened(state: State) -> State:
     """In the frame whose origin is kept and whose coordinates are the source's."""
-    root = state.shape * jnp.exp(state.scales)
-    ones = jnp.eye(len(root), dtype=root.dtype)
-    moved = _moved(state, lambda vectors: root @ vectors)
-    return moved._replace(shape=ones, scales=jnp.zeros_like(state.scales))
+    outward = root(state.frame)
+    return _mapped(state, open_frame(state.frame.origin), lambda vectors: outward @ vectors)
 
 
 def reframed(state: State) -> State:
     """In the frame of the first peer's newest model."""
-    mean, lower = state.models[0][0]
-    root = state.shape * jnp.exp(state.scales)
-    shape, scales = times(state.shape, state.scales, lower)
-    moved = _moved(state, lambda vectors: solve_lower(lower, vectors), mean)
-    return moved._replace(origin=state.origin + root @ mean, shape=shape, scales=scales)
+    frame, (mean, lower) = state.frame, state.models[0][0]
+    near = Frame(frame.origin + root(frame) @ mean, *times(frame.shape, frame.scales, lower))
+    return _mapped(state, near, lambda vectors: solve_lower(lower, vectors), mean)
 
 
-def _moved(state: State, linear: Callable, origin: Any = 0) -> State:
-    """With every model, batch and pool seen from `origin` under a linear map of columns; real sets stand."""
+def _mapped(state: State, frame: Frame, linear: Callable, origin: Any = 0) -> State:
+    """In a frame seen from `origin` under a linear map of columns."""
 
-    def move(part: Any) -> Any:
-        mean = linear((part.mean - origin)[:, None])[:, 0]
-        if isinstance(part, Normals):
-            return Normals(mean, linear(part.factor))
+    def centred(mean: Any) -> Any:
+        return linear((mean - origin)[:, None])[:, 0]
+
+    def stored(part: Part) -> Part:
         half = linear(part.spread)
-        return Part(mean, linear(half.T))
+        return Part(centred(part.mean), linear(half.T))
 
-    return state._replace(
-        models=tuple(tuple(map(move, peers)) for peers in state.models),
-        batches=tuple(tuple(tuple(map(move, parts)) for parts in peers) for peers in state.batches),
-        pools=tuple(map(move, state.pools)),
-    )
+    def fitted(model: Normals) -> Normals:
+        return Normals(centred(model.mean), linear(model.factor))
+
+    return moved(state, frame, stored, fitted)

@@ -34,7 +34,7 @@ from models.generation import Generation
 from models.judging import FEATURE, Judge
 from models.paths import Map, Sampler, Step, constant, shaped, variances
 from models.real import Real
-from models.scores import LEVEL, Draws, scored
+from models.scores import LEVEL, Draws, Truth, scored
 from theory.diffusion import sampler_map as diffusion
 from theory.diffusion import schedule as diffusion_schedule
 from theory.diffusion.forecast import Estimate, inverse_effective_size, mean_discrepancy, useful_horizon
@@ -135,11 +135,7 @@ def forecast(
     """
     foreseen = foresee(loop, real, judge, generations[0], len(generations) - 1, pixels=pixels)
     learnt, paths = foreseen.learnt, foreseen.paths
-    later = [_moments(generation, foreseen.features) for generation in generations[1:]]
-    truth = np.zeros((paths["forecast"].shape[1], 0, len(foreseen.directions)))
-    if later:
-        among = [moments["loop_variance"][:, foreseen.directions] for moments in later]
-        truth = np.log(np.stack(among, axis=1))
+    truth = foreseen.truth(generations[1:])
     return {
         "space": "features" if foreseen.features else "coordinates",
         "directions": len(foreseen.directions),
@@ -168,6 +164,13 @@ class Foreseen(NamedTuple):
     directions: np.ndarray
     features: bool
     paths: dict[str, Draws]
+
+    def truth(self, later: list[Generation]) -> Truth:
+        """Log variances of the generations that came, in the same directions."""
+        moments = [_moments(generation, self.features) for generation in later]
+        found = [moment["loop_variance"][:, self.directions] for moment in moments]
+        empty = np.zeros((self.paths["forecast"].shape[1], 0, len(self.directions)))
+        return np.log(np.stack(found, axis=1)) if found else empty
 
 
 def foresee(

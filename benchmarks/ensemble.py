@@ -29,7 +29,7 @@ DEPTH = 2
 TRANSITIONS = 50
 POINTS, SIDE, DRAWN = 1024, 8, 1024
 TRAINING = Training("adam", 1e-3, STEPS, 64, 0.999)
-TURNS = 3
+TURNS = 8
 
 
 def measure() -> dict[str, float]:

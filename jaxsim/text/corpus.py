@@ -38,7 +38,6 @@ class Corpus:
         return self.joint.join(self.symbols[token] for token in tokens).replace(f" {END} ", "\n")
 
 
-@lru_cache(maxsize=4)
 def corpus(path: str | None, kind: str, least: int = 2) -> Corpus:
     """A text numbered by `characters` or by `words`.
 
@@ -50,7 +49,12 @@ def corpus(path: str | None, kind: str, least: int = 2) -> Corpus:
     Raises:
         LoopError: for a file that cannot be read, or too short a text.
     """
-    text = prose() if path is None else _read(path)
+    return _numbered(prose() if path is None else _read(path), path, kind, least)
+
+
+# by what the file holds: one that was written again is another text
+@lru_cache(maxsize=4)
+def _numbered(text: str, path: str | None, kind: str, least: int) -> Corpus:
     listed = list(text) if kind == "characters" else text.replace("\n", f" {END} ").split()
     if len(listed) < least:
         raise LoopError(

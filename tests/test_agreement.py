@@ -166,8 +166,19 @@ def test_what_does_not_vary_is_compared_to_rounding():
     assert agree(Sample(10, np.array([3.0, 0.0]), 0.0, 0.0, 0.0), theory).mean.holds
     exact = agree(Sample(10, np.array([3.0 * (1 + 1e-15), 0.0]), 0.0, 0.0, 0.0), theory)
     assert exact.mean.holds
-    assert exact.mean.rejects(0.1)[0]
+    assert exact.mean.rejects(0.1).all()
     assert agree(Sample(10, np.array([3.0 + 1e-9, 1e-300]), 0.0, 0.0, 0.0), theory).disagrees
+
+
+def test_a_zero_that_does_not_vary_has_a_negative_control():
+    """It has no size of its own: theory moved by three roundings of 1 is what a sample of zeros rejects."""
+    verdicts = agree(Sample(10, 0.0, 0.0, 0.0, 0.0), Theory(0.0, 0.0, 0.0, 0.0)).mean
+    assert verdicts.holds
+    assert verdicts.rejects(0.1)
+    # a zero that varies is moved in scales, as anything else
+    varying = agree(Sample(10, 0.0, 1.0, 0.0, 3.0), NORMAL).mean
+    assert not varying.rejects(0.1)
+    assert varying.rejects(2 * float(varying.smallest_discrepancy))
 
 
 def test_what_theory_does_not_know_is_taken_from_the_sample():

@@ -7,6 +7,7 @@ import pytest
 from scipy.special import gammaln, hyp2f1, ndtr
 from scipy.stats import chi2
 
+from jaxsim.agreement import Sample, Theory, agree
 from theory import cubature
 from theory.diffusion.guidance_loop import by_cubature, by_steps, finite
 from theory.diffusion.leak import one_generation_by_cubature
@@ -111,7 +112,12 @@ def test_beside_few_synthetic_points_the_first_fit_is_to_real_ones_alone():
 
 
 def test_a_score_fitted_to_noised_copies_varies_as_simulated():
-    """The generated variance given the points, from regressions that draw their noise."""
+    """The generated variance given the points, from regressions that draw their noise.
+
+    A right formula is refused with probability `FALSE_ALARM`; the negative controls, with two points more and
+    two fewer, would each agree with probability `FALSE_PASS` at most, since the draws see less than what they
+    are wrong by; and the draws are enough for a normal tail.
+    """
     rng, schedule, n, copies, draws = np.random.default_rng(3), cosine(3), 8, 2, 40_000
     points = rng.normal(size=n)
     points = (points - points.mean()) / points.std() * np.sqrt(0.6)
@@ -122,8 +128,9 @@ def test_a_score_fitted_to_noised_copies_varies_as_simulated():
         slope = y @ np.tile(points, copies) / (y**2).sum(1)
         kept = schedule.sin[t - 1] / schedule.sin[t]
         made *= (kept + (schedule.cos[t - 1] - kept * schedule.cos[t]) * slope) ** 2
-    exact = generated_variance(schedule, [0.6], n * copies)[0]
-    error = made.std() / np.sqrt(draws)
-    assert abs(made.mean() - exact) < 5 * error
-    for wrong in (n * copies - 2, n * copies + 2):
-        assert abs(generated_variance(schedule, [0.6], wrong)[0] - made.mean()) > 5 * error
+    exact, *wrong = (generated_variance(schedule, [0.6], n * copies + more)[0] for more in (0, -2, 2))
+    found = agree(Sample.of(made), Theory(exact)).mean
+    assert found.holds
+    for other in wrong:
+        assert abs(other - exact) > found.smallest_discrepancy
+        assert agree(Sample.of(made), Theory(other)).mean.disagrees

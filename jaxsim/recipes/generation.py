@@ -90,7 +90,7 @@ class Generation(ABC):
 
     @abstractmethod
     def _model(self, mean: Any, variance: Any) -> Any:
-        """A model of these moments, for `closed`."""
+        """A model of these moments, as `_closed` takes it."""
 
     def run(self, state: State) -> State:
         """The next generation."""

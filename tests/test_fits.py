@@ -4,11 +4,11 @@ from itertools import pairwise
 
 import pytest
 import sympy as sp
+from every_policy import ONE_OF_EACH
 
 from theory import bounds, gaussian, law
 from theory.estimator import KernelDensity
 from theory.loop import Gaussian, Loop, MaximumLikelihood, Replace, Sampler, UnavailableError, Unbiased
-from theory.policy import Accumulate, Fixed, Fresh, Peers, Web, Window
 from theory.replace import brownian_limit as diffusion_limit
 from theory.replace import schedules
 from theory.replace.first_passage import mean_half_life
@@ -20,7 +20,7 @@ from theory.selection import TopFraction
 from theory.wishart.statistics import ratio_of_expectations
 
 LINE, PLANE = Gaussian(0.0, 1.0), Gaussian([0.0, 0.0], 1.0)
-POLICIES = (Accumulate(10), Window(10, 2), Fresh(5, 5), Fixed(5, 5), Web(5, 1, 2), Peers(2, 3))
+POLICIES = tuple(policy for policy in ONE_OF_EACH if not isinstance(policy, Replace))
 
 READERS = {
     "cdf": lambda loop: law.cdf(loop, "variance", 3, 0.5),

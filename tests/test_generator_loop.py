@@ -19,8 +19,20 @@ from theory.diffusion import schedule as diffusion_schedule
 from theory.diffusion.loop import laws
 from theory.generator import Diffusion, Training
 from theory.loop import Gaussian, Images, Loop, LoopError, Replace, Sampler
+from theory.loop_file import POLICIES as KINDS
 from theory.loop_file import from_mapping, to_toml
-from theory.policy import Accumulate, Fixed, Fresh, Heal, Memory, Peers, Web, Window
+from theory.policy import (
+    Accumulate,
+    AccumulateSubsample,
+    Fixed,
+    Fresh,
+    Heal,
+    Memory,
+    Peers,
+    Web,
+    Window,
+    WrittenRecipe,
+)
 from theory.selection import BestOf, BradleyTerry, Correction, TopFraction, Verifier
 
 AFFINE = Diffusion("affine", "cosine", 10, "ddim")
@@ -141,11 +153,17 @@ POLICIES = {
     "fresh weighted": Fresh(20, 20, weight=0.6),
     "fixed": Fixed(30, 20),
     "accumulate": Accumulate(30),
+    "accumulate-subsample": AccumulateSubsample(30),
     "window": Window(20, 2),
     "memory": Memory(10, 10, 2),
     "web": Web(30, 10, 10, n=30),
     "peers": Peers(models=2, per_model=15, real=10),
+    "recipe": WrittenRecipe([[{"real": 30}], [{"model": -1, "n": 20}, {"batch": -1, "n": 10}]]),
 }
+
+
+def test_every_policy_is_among_them_but_healing_which_has_its_own_test():
+    assert {policy.policy for policy in POLICIES.values()} == set(KINDS) - {"heal"}
 
 
 @pytest.mark.parametrize("policy", POLICIES)

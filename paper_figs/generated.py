@@ -1,22 +1,23 @@
 """Loops around generators of images, as rows: their metrics, and a few of the images themselves.
 
-Generation 0 is real images. A row holds either a metric or an image.
+A row holds either a metric or an image, of real images (generation 0), of a loop, or of the control beside
+it: the same training, each generation on as many real images. What the control lacks to real images is
+training's doing; what a loop lacks to its control is the loop's.
 """
 
 from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Shaped
-from matplotlib.axes import Axes
-from matplotlib.figure import SubFigure
 
-from paper_figs import estimates, style
+from paper_figs import estimates
 from paper_figs.reduced import REDUCED, reduce
 from paper_figs.rows import Rows, merged, provenance
 from paper_figs.stages import Progress
@@ -30,82 +31,115 @@ SHOWN = 10
 """Images of a generation that are drawn."""
 
 WHITE = 255
-BETWEEN = 2
-"""Pixels of paper between two images of a strip."""
+REAL, LOOP, CONTROL = "real", "loop", "control"
+"""Whose a row is."""
 
-Told = Callable[["Run", "Generation"], Iterable[dict[str, Any]]]
-"""What is said of a generation besides its metrics: values of rows. `first_images`, for one."""
+Told = Callable[["Run", "Generation", str], Iterable[dict[str, Any]]]
+"""What is said of a generation of a loop or its control besides metrics: values of rows."""
 
 
-def collected(
-    loops: Mapping[str, Loop],
-    metrics: Collection[str],
-    seeds: int,
-    seed: int,
-    *,
-    generations: int,
-    folder: str | Path | None,
-    data_folder: str | None,
-    told: Told,
-    real: Callable[[Run], Mapping[str, float]] | None = None,
-    keep_samples: bool = False,
-    progress: Progress | None = None,
-) -> Rows:
-    """Run loops without a control of their own: means over the replicates with their intervals, and images.
+def first_images(run: Run, generation: Generation, whose: str) -> Iterator[dict[str, Any]]:
+    """The first images of the first replicate."""
+    for number, image in enumerate(generation.pictured[(LOOP, CONTROL).index(whose)][0, :SHOWN]):
+        yield {"image": number, "pixels": packed(image)}
 
-    Args:
-        loops: by name, around a generator of images.
+
+def of_no_more(run: Run) -> dict[str, float]:
+    """Nothing of real images but their metrics."""
+    return {}
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Loops around generators of images, and what is kept of them.
+
+    Attributes:
+        loops: by name.
         metrics: those of a generation that are kept.
-        seeds: replicates, trained at once.
-        seed: the master seed.
         generations: how many.
-        folder: where the runs are kept, one folder each, and go on after a kill; None: nowhere.
-        data_folder: where data sets lie; None: as the environment says.
+        controlled: the loops beside which a control runs.
         told: what else is said of a generation.
         real: what else than `metrics` is said of real images.
         keep_samples: whether a run keeps all samples that are measured.
-        progress: told `(done, total)`.
     """
-    from models.loop import Run
 
-    parts: list[Iterable[Mapping[str, Any]]] = []
-    with tempfile.TemporaryDirectory() as passing:
-        base = Path(passing if folder is None else folder).resolve()
-        base.mkdir(parents=True, exist_ok=True)
-        for archive in {loop.source.dataset for loop in loops.values()} & set(REDUCED):
-            reduce(archive, base, data_folder)
-        with contextlib.chdir(base):  # the names of archives are relative
-            for index, (name, loop) in enumerate(loops.items()):
-                run = Run(
-                    loop, seeds, seed, base / f"run_{index}", data_folder=data_folder,
-                    control=False, keep_samples=keep_samples,
-                )  # fmt: skip
-                run.check(generations)
-                known = run.judge.of_real()
-                known = {metric: known[metric] for metric in metrics} | dict(real(run) if real else {})
-                parts.append([_measured(name, 0, metric, np.array([v])) for metric, v in known.items()])
-                for generation in run.generations(generations):
-                    number, found = generation.number, generation.measures
-                    parts.append([_measured(name, number, metric, found[metric]) for metric in metrics])
-                    parts.append([_row(name, number, **said) for said in told(run, generation)])
-                    if progress is not None:
-                        progress(index * generations + number, len(loops) * generations)
-    return Rows(provenance(loops, seed, seeds), merged(parts))
+    loops: Mapping[str, Loop]
+    metrics: Collection[str]
+    generations: int
+    controlled: Collection[str]
+    told: Told = first_images
+    real: Callable[[Run], Mapping[str, float]] = of_no_more
+    keep_samples: bool = False
+
+    def collect(
+        self,
+        seeds: int = 4,
+        seed: int = 0,
+        *,
+        loops: Mapping[str, Loop] | None = None,
+        generations: int | None = None,
+        folder: str | Path | None = None,
+        data_folder: str | None = None,
+        progress: Progress | None = None,
+    ) -> Rows:
+        """Run the loops: means over the replicates with their intervals, and images.
+
+        Args:
+            seeds: replicates, trained at once.
+            seed: the master seed.
+            loops: in the place of the experiment's, with the same names.
+            generations: how many; None: as the experiment says.
+            folder: where the runs are kept, one folder each, and go on after a kill; None: nowhere.
+            data_folder: where data sets lie; None: as the environment says.
+            progress: told `(done, total)`.
+        """
+        from models.loop import Run
+
+        loops, last = loops or self.loops, generations or self.generations
+        parts: list[Iterable[Mapping[str, Any]]] = []
+        with tempfile.TemporaryDirectory() as passing:
+            base = Path(passing if folder is None else folder).resolve()
+            base.mkdir(parents=True, exist_ok=True)
+            for archive in {loop.source.dataset for loop in loops.values()} & set(REDUCED):
+                reduce(archive, base, data_folder)
+            with contextlib.chdir(base):  # the names of archives are relative
+                for index, (name, loop) in enumerate(loops.items()):
+                    run = Run(
+                        loop, seeds, seed, base / f"run_{index}", data_folder=data_folder,
+                        control=name in self.controlled, keep_samples=self.keep_samples,
+                    )  # fmt: skip
+                    run.check(last)
+                    parts.append(self._of_real(name, run))
+                    for generation in run.generations(last):
+                        parts.append(self._of_generation(name, run, generation, last))
+                        if progress is not None:
+                            progress(index * last + generation.number, len(loops) * last)
+        return Rows(provenance(loops, seed, seeds), merged(parts))
+
+    def _of_real(self, name: str, run: Run) -> list[dict[str, Any]]:
+        found = run.judge.of_real()
+        known = {metric: found[metric] for metric in self.metrics if metric in found} | dict(self.real(run))
+        return [_measured(name, REAL, 0, metric, np.array([value])) for metric, value in known.items()]
+
+    def _of_generation(self, name: str, run: Run, generation: Generation, last: int) -> list[dict[str, Any]]:
+        """Its rows; of the control only the last images, since its generations are all alike."""
+        number, rows = generation.number, []
+        for whose, found in ((LOOP, generation.measures), (CONTROL, generation.control)):
+            if found:
+                kept = [metric for metric in self.metrics if metric in found]
+                rows += [_measured(name, whose, number, metric, found[metric]) for metric in kept]
+                said = (_row(name, whose, number, **values) for values in self.told(run, generation, whose))
+                rows += [row for row in said if whose == LOOP or number == last or row["pixels"] is None]
+        return rows
 
 
-def _row(name: str, generation: int, **values: Any) -> dict[str, Any]:
-    row: dict[str, Any] = {"generation": generation, "loop": name}
+def _row(name: str, whose: str, generation: int, **values: Any) -> dict[str, Any]:
+    row: dict[str, Any] = {"generation": generation, "loop": name, "whose": whose}
     return row | dict.fromkeys(("metric", "value", "low", "high", "image", "pixels")) | values
 
 
-def _measured(name: str, generation: int, metric: str, found: np.ndarray) -> dict[str, Any]:
-    return _row(name, generation, metric=metric, **estimates.of_few(found)._asdict())
-
-
-def first_images(run: Run, generation: Generation) -> Iterator[dict[str, Any]]:
-    """The first images of the first replicate."""
-    for number, image in enumerate(generation.pictured[0][0, :SHOWN]):
-        yield {"image": number, "pixels": packed(image)}
+def _measured(name: str, whose: str, generation: int, metric: str, found: np.ndarray) -> dict[str, Any]:
+    return _row(name, whose, generation, metric=metric, **estimates.of_few(found)._asdict())
 
 
 def packed(image: np.ndarray) -> str:
@@ -138,51 +172,3 @@ def described(rows: Rows) -> str:
         f"{network} of width {generator['width']}, {steps}, {n:,} images a generation, "
         f"{rows.provenance['seeds']} replicates"
     )
-
-
-def strips(figure: SubFigure, columns: Mapping[str, Rows], generations: Sequence[int]) -> None:
-    """Images: a column a loop, a line a generation."""
-    places = figure.subplots(len(generations), len(columns), squeeze=False)
-    for across, (title, rows) in enumerate(columns.items()):
-        places[0, across].set_title(title)
-        for down, generation in enumerate(generations):
-            axes = places[down, across]
-            words = rows.where(generation=generation, metric=None).column("pixels")
-            axes.imshow(mosaic([unpacked(word) for word in words]), vmin=0, vmax=WHITE)
-            axes.set(xticks=[], yticks=[])
-            axes.spines[:].set_visible(False)
-            if across == 0:
-                axes.set_ylabel(f"{generation}", rotation=0, ha="right", va="center")
-    figure.supylabel("generation", fontsize="medium")
-
-
-def mosaic(images: Sequence[np.ndarray]) -> np.ndarray:
-    """Images side by side, with paper between them."""
-    grey = images[0].ndim == 2
-    edge = [(0, 0), (0, BETWEEN)] + [(0, 0)] * (not grey)
-    apart = [np.pad(image.astype(float), edge, constant_values=np.nan if grey else WHITE) for image in images]
-    return np.hstack(apart)[:, :-BETWEEN] / (1 if grey else WHITE)
-
-
-def panel(axes: Axes, rows: Rows, looks: Mapping[str, tuple[str, str]], real: str) -> None:
-    """One metric of every loop: open markers with their bars, and dotted what real images have.
-
-    Args:
-        axes: where to draw.
-        rows: of the metric.
-        looks: colour and marker of every loop.
-        real: what the dotted line is called.
-    """
-    names = [name for name in looks if rows.where(loop=name)]
-    known: dict[float, str] = {}
-    for index, name in enumerate(names):
-        points, (colour, marker) = rows.where(loop=name), looks[name]
-        known |= dict.fromkeys(points.where(generation=0).column("value"), colour)
-        made = Rows(rows.provenance, tuple(row for row in points.records if row["generation"] > 0))
-        x = [g + 0.08 * (index - (len(names) - 1) / 2) for g in made.column("generation")]
-        columns = (made.column(key) for key in ("value", "low", "high"))
-        style.real_generator(axes, x, *columns, colour, fmt=marker, label=name)
-    for value, colour in known.items():
-        colour = style.BLACK if len(known) == 1 else colour
-        label = real if value == min(known) else None
-        axes.axhline(value, color=colour, linestyle=":", linewidth=0.8, label=label)

@@ -2,36 +2,43 @@
 
 A model sampled ancestrally (with the posterior variance of DDPM) is trained anew in every generation on what
 the one before drew; in the second loop only the half of its images is kept that a classifier is surest of.
-Above, images of one run; below, means over the replicates with 95% intervals (Student's t), quality in (a)
-and (b), diversity in (c) to (e). Generation 1 of the first loop is trained on real digits: what it lacks to
-the dotted line, real digits, is training's doing, and the training is the same in every generation.
+Above, images of one run, and of the control at the end: the same training, each generation on as many real
+digits, all kept. Below, means over the replicates with 95% intervals (Student's t), quality in (a) and (b),
+diversity in (c) to (e), the control's as a band, dotted what real digits have. What the control lacks to the
+dotted line is training's doing, the same in every generation, and it is much: a confidence of 0.56 in the
+place of 0.93, a coverage of 0.4 in the place of 0.92. The network is undertrained.
 
-Where all are kept, digits dissolve: confidence falls from generation to generation. Where the surest half is
-kept it stays, precision does not fall, and recall, coverage and the entropy of classes fall all the same;
-the latter two less than where all are kept. Precision above that of real digits says that samples crowd
-where digits are dense. The network is undertrained: its generation 1 has a coverage of 0.40, not 0.92.
+What the first loop lacks to the control is the loop's doing: in four generations confidence falls from 0.56
+to 0.40, coverage from 0.38 to 0.07, recall to 0.01, the entropy of classes from 2.20 to 1.28 while the
+control stays where it is. Digits dissolve. Where the surest half is kept they do not: confidence goes from
+0.74 to 0.80, precision from 0.92 to 0.99, above that of real digits, since samples crowd where digits are
+dense. Recall (0.37 to 0.09), coverage (0.47 to 0.18) and the entropy of classes (2.24 to 1.44) fall all the
+same, the latter two less than where all are kept. The control of this loop is its generation 1: trained on
+real digits, and chosen from.
 
-The set-up is that of figure 3 (a) and (b) of Xing et al. (2025), *On the caveats of AI autophagy*, at a size
-that a busy processor can do: digits of 14 x 14 pixels in the place of 28 x 28, a perceptron in the place of a
-U-Net, 2,000 images a generation in the place of 60,000, and few steps of training. (Through a perceptron
-narrower than an image has pixels the noise does not pass that it should remove.) The full size lies ready in
-`paper_figs/loops`. Samples are measured after selection, as the next generation sees them, 1,000 beside 1,000
-test images, in the features of a classifier of the small digits.
+The question is that of figure 3 (a) and (b) of Xing et al. (2025), *On the caveats of AI autophagy*. That a
+loop left to itself loses quality and diversity, and that with selection diversity falls while the quality of
+what remains does not, is confirmed. That selection itself costs diversity is not seen here: less is lost than
+without. The likely reason, which was not tested, is that a network so undertrained makes many images that are
+no digits, and selection keeps them out. The set-up is theirs at a size for a processor: digits of 14 x 14
+pixels in the place of 28 x 28, a perceptron in the place of a U-Net, 2,000 images a generation in the place
+of 60,000, 4,000 steps of training; their sampler is DDPM, ours the same ancestral one with 30 steps of
+another schedule. (Through a perceptron narrower than an image has pixels the noise does not pass that it
+should remove.) The full size lies ready in `paper_figs/loops`. Samples are measured after selection, as the
+next generation sees them, 1,000 beside 1,000 test images, in the features of a classifier of the small
+digits.
 
 `autophagy figures mnist_selection --collect` runs the loops again, with `AUTOPHAGY_DATA` saying where MNIST
-lies: six minutes of processor time.
+lies: nine minutes of processor time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
-
 from matplotlib.figure import Figure
 
-from paper_figs import generated, style
+from paper_figs import image_panels, style
+from paper_figs.generated import Experiment
 from paper_figs.rows import Rows
-from paper_figs.stages import Progress
 from theory.generator import Diffusion, Training
 from theory.loop import Images, Loop, Replace
 from theory.selection import TopFraction
@@ -40,14 +47,14 @@ PLAIN = Loop(
     Images("mnist_14x14.npz"),
     Replace(2000),
     generator=Diffusion("mlp", "edm", 30, "ddim", 1.0, width=256, depth=2),
-    training=Training("adam", 2e-3, 5000, 64, 0.999, clip=1.0),
+    training=Training("adam", 4e-3, 4000, 64, 0.999, clip=1.0),
 )
 LOOPS = {
     "all kept": PLAIN,
     "surest half kept": PLAIN.with_(selection=TopFraction(0.5, "typicality", threshold="pool")),
 }
 
-GENERATIONS = 3
+GENERATIONS = 4
 
 METRICS = {
     "confidence": "classifier's confidence",
@@ -60,50 +67,17 @@ METRICS = {
 LOOKS = {"all kept": (style.VERMILLION, "s"), "surest half kept": (style.BLUE, "o")}
 
 
-def collect(
-    seeds: int = 4,
-    seed: int = 0,
-    *,
-    loops: Mapping[str, Loop] = LOOPS,
-    generations: int = GENERATIONS,
-    folder: str | Path | None = None,
-    data_folder: str | None = None,
-    progress: Progress | None = None,
-) -> Rows:
-    """Run the loops.
-
-    Args:
-        seeds: replicates, trained at once.
-        seed: the master seed.
-        loops: by name, around a generator of images of digits, without a control of their own.
-        generations: how many.
-        folder: where the runs are kept, one folder each, and go on after a kill; None: nowhere.
-        data_folder: where data sets lie; None: as the environment says.
-        progress: told `(done, total)`.
-    """
-    return generated.collected(
-        loops, METRICS, seeds, seed, generations=generations, folder=folder, data_folder=data_folder,
-        told=generated.first_images, progress=progress,
-    )  # fmt: skip
+EXPERIMENT = Experiment(LOOPS, METRICS, GENERATIONS, controlled=["all kept"])
+collect = EXPERIMENT.collect
 
 
 def draw(rows: Rows) -> Figure:
     """Images of both loops above, six metrics below."""
     generations = sorted({g for g in rows.column("generation") if g > 0})
-    columns = {name: found for name in LOOKS if (found := rows.where(loop=name))}
     with style.styled():
-        figure = Figure(figsize=(style.PAGE, 4.6))
-        above, below = figure.subfigures(2, 1, height_ratios=[0.9, 2])
-        generated.strips(above, columns, generations)
-        panels = below.subplots(2, 3).ravel()
-        for letter, axes, (metric, label) in zip("abcdef", panels, METRICS.items(), strict=True):
-            generated.panel(axes, rows.where(metric=metric), LOOKS, "real digits")
-            axes.set_title(label)
-            axes.set_xticks(generations)
-            axes.set_xlabel("generation $g$")
-            style.panel_letter(axes, letter)
-        handles, labels = panels[0].get_legend_handles_labels()
-        below.legend(handles, labels, loc="outside lower center", ncols=3)
-        side = generated.size(rows)
-        figure.suptitle(f"MNIST at {side} x {side}; {generated.described(rows)}", fontsize="small")
+        figure = Figure(figsize=(style.PAGE, 4.9))
+        above, below = figure.subfigures(2, 1, height_ratios=[1.1, 2])
+        image_panels.strips(above, image_panels.columns(rows, LOOKS), generations)
+        image_panels.panels(below, rows, METRICS, LOOKS, "real digits", lines=2)
+        image_panels.head(figure, rows, "MNIST")
     return figure

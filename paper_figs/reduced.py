@@ -27,8 +27,8 @@ class Reduced(NamedTuple):
 
 REDUCED = {
     "mnist_14x14.npz": Reduced("mnist", 2, True),
-    "flowers102_8x8.npz": Reduced("flowers102", 4, False),
-    "cub200_8x8.npz": Reduced("cub200", 4, False),
+    "flowers102_16x16.npz": Reduced("flowers102", 2, False),
+    "cub200_16x16.npz": Reduced("cub200", 2, False),
 }
 """By the name of the archive. It is relative, because a loop's random numbers depend on it."""
 

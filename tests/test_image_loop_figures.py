@@ -1,4 +1,4 @@
-"""Figures of loops around generators of images: guidance on digits, flowers and birds in colour."""
+"""Figures of loops around generators of images: guidance, selection, and flowers and birds in colour."""
 
 import json
 
@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from models.datasets import data_set
-from paper_figs import DATA, FIGURES, colour_diffusion, generated, mnist_guidance, reduced, style
+from paper_figs import (
+    DATA,
+    colour_diffusion,
+    generated,
+    image_panels,
+    mnist_guidance,
+    mnist_selection,
+    reduced,
+    style,
+)
 from paper_figs.reduced import Reduced, means_of_squares, reduce
 from paper_figs.rows import read
 from theory.generator import Diffusion, Training
@@ -16,7 +25,11 @@ from theory.loop_file import from_mapping
 TINY = Diffusion("mlp", "edm", 4, "ddim", width=32, depth=1)
 SHORT = Training("adam", 2e-3, 5, 8, 0.9)
 GUIDED = Training("adam", 2e-3, 5, 8, 0.9, context_dropout=0.1)
-RUN = {"mnist_guidance": mnist_guidance, "colour_diffusion": colour_diffusion}
+RUN = {
+    "mnist_guidance": mnist_guidance,
+    "mnist_selection": mnist_selection,
+    "colour_diffusion": colour_diffusion,
+}
 
 
 def written(path, side, channels, count=60):
@@ -48,10 +61,10 @@ def test_an_archive_keeps_who_is_trained_on(tmp_path, monkeypatch, classes):
 
 
 def test_images_side_by_side_have_paper_between_them():
-    grey = generated.mosaic([np.zeros((2, 2), np.uint8), np.full((2, 2), 7, np.uint8)])
+    grey = image_panels.mosaic([np.zeros((2, 2), np.uint8), np.full((2, 2), 7, np.uint8)])
     assert np.isnan(grey[:, 2:4]).all()
     assert grey[:, [0, 1, 4, 5]].tolist() == [[0, 0, 7, 7]] * 2
-    colour = generated.mosaic([np.zeros((2, 2, 3), np.uint8), np.full((2, 2, 3), 51, np.uint8)])
+    colour = image_panels.mosaic([np.zeros((2, 2, 3), np.uint8), np.full((2, 2, 3), 51, np.uint8)])
     assert colour[0, :, 0].tolist() == [0, 0, 1, 1, 0.2, 0.2]
 
 
@@ -62,6 +75,21 @@ def test_the_variance_within_classes_is_the_mean_of_theirs():
     parts = [values[labels == k] for k in (0, 4, 7)]
     pooled = sum((len(part) - 1) * part.var(axis=0, ddof=1).sum() for part in parts) / (16 - 3)
     assert mnist_guidance.within_classes(values, labels) == pytest.approx(pooled, rel=1e-12)
+
+
+def held(rows, loops, experiment, generations=2):
+    """Every metric of every generation is there, of the loops and of the controls that are asked for."""
+    for name in loops:
+        controlled = name in experiment.controlled
+        for metric in experiment.metrics:
+            found = rows.where(loop=name, metric=metric)
+            assert found.where(whose="real").column("generation") == [0]
+            assert found.where(whose="loop").column("generation") == list(range(1, generations + 1))
+            beside = list(range(1, generations + 1)) if controlled else []
+            assert found.where(whose="control").column("generation") == beside
+            assert all(row["low"] <= row["value"] <= row["high"] for row in found.records)
+        pictured = rows.where(loop=name, whose="control", metric=None)
+        assert set(pictured.column("generation")) == ({generations} if controlled else set())
 
 
 def test_guidance_can_be_collected_again(tmp_path):
@@ -76,11 +104,11 @@ def test_guidance_can_be_collected_again(tmp_path):
     rows = mnist_guidance.collect(**made, progress=lambda *told: seen.append(told))
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert rows.to_csv() == mnist_guidance.collect(**made).to_csv()
+    held(rows, loops, mnist_guidance.EXPERIMENT)
     for name in loops:
-        for metric in mnist_guidance.METRICS:
-            assert rows.where(loop=name, metric=metric).column("generation") == [0, 1, 2]
-        assert rows.where(loop=name, generation=2, metric=None).column("image")[:11] == list(range(11))
-    plain, guided = (rows.where(loop=name, generation=1, metric="confidence") for name in loops)
+        shown = rows.where(loop=name, generation=2, whose="loop", metric=None)
+        assert shown.column("image")[:11] == list(range(11))
+    plain, guided = (rows.where(loop=name, generation=1, whose="loop", metric="confidence") for name in loops)
     assert plain.column("value") != guided.column("value")
     style.save(mnist_guidance.draw(rows), tmp_path, "tiny")
 
@@ -96,22 +124,25 @@ def test_colour_can_be_collected_again(tmp_path, monkeypatch):
     made = {"seeds": 2, "loops": loops, "generations": 2, "folder": tmp_path / "runs"}
     rows = colour_diffusion.collect(**made)
     assert rows.to_csv() == colour_diffusion.collect(**made).to_csv()
-    for name in loops:
-        for metric in colour_diffusion.METRICS:
-            assert rows.where(loop=name, metric=metric).column("generation") == [0, 1, 2]
+    held(rows, loops, colour_diffusion.EXPERIMENT)
     assert generated.size(rows) == 8
     style.save(colour_diffusion.draw(rows), tmp_path, "tiny")
 
 
-@pytest.mark.parametrize("name", [name for name in RUN if name in FIGURES])
+@pytest.mark.parametrize("name", RUN)
 def test_the_committed_rows_say_what_was_run(name):
     figure, path = RUN[name], DATA / f"{name}.csv"
     head = json.loads(path.read_text().splitlines()[0].removeprefix("# "))
-    assert head["seeds"] >= 2
+    assert head["seeds"] >= 4
     assert {loop: from_mapping(known) for loop, known in head["loops"].items()} == figure.LOOPS
-    rows = read(path)
-    for loop in figure.LOOPS:
-        for metric in figure.METRICS:
-            found = rows.where(loop=loop, metric=metric)
-            assert found.column("generation") == list(range(figure.GENERATIONS + 1))
-            assert all(row["low"] <= row["value"] <= row["high"] for row in found.records)
+    held(read(path), figure.LOOPS, figure.EXPERIMENT, figure.GENERATIONS)
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_a_loop_without_control_has_that_of_the_same_training(name):
+    experiment = RUN[name].EXPERIMENT
+    known = {control: experiment.loops[control] for control in experiment.controlled}
+    assert known
+    trainings = {str((loop.source, loop.data, loop.generator, loop.training)) for loop in known.values()}
+    for loop in experiment.loops.values():
+        assert str((loop.source, loop.data, loop.generator, loop.training)) in trainings

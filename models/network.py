@@ -67,7 +67,13 @@ class Residual(nnx.Module):
 
 
 class Perceptron(nnx.Module):
-    """RMS-normed residual multilayer perceptron over the flattened point."""
+    """RMS-normed residual multilayer perceptron over the flattened point.
+
+    In most directions of an image there is hardly anything but noise, and F there is a multiple of x, one for
+    each noise level. Layers too narrow cannot carry x in all directions, so that samples keep the noise: where
+    they are less than twice as wide as the point, such a multiple of x goes past them (own design; at 14 x 14
+    and width 256 it raised a classifier's confidence in generated digits from 0.67 to 0.80).
+    """
 
     def __init__(self, size: int, width: int, depth: int, classes: int, rngs: nnx.Rngs):
         room = width // CONTEXT_SHARE
@@ -76,6 +82,8 @@ class Perceptron(nnx.Module):
         self.blocks = nnx.List([Residual(width, room, rngs) for _ in range(depth)])
         self.norm = nnx.RMSNorm(width, rngs=rngs)
         self.leave = nnx.Linear(width, size, kernel_init=nnx.initializers.zeros, rngs=rngs)
+        narrow = width < 2 * size
+        self.past = nnx.Linear(room, 1, kernel_init=nnx.initializers.zeros, rngs=rngs) if narrow else None
 
     def __call__(self, x: Array, cos: Array, sin: Array, label: Array) -> Array:
         """F at one point of any shape."""
@@ -83,7 +91,8 @@ class Perceptron(nnx.Module):
         h = self.enter(x.ravel())
         for block in self.blocks:
             h = block(h, context)
-        return self.leave(self.norm(h)).reshape(x.shape)
+        out = self.leave(self.norm(h)).reshape(x.shape)
+        return out if self.past is None else out + self.past(context) * x
 
 
 def network(

@@ -94,15 +94,23 @@ class Verification:
         }
 
     def summary(self) -> str:
-        """What was found, what the rates are, and what a count such as 22 of 34 means."""
+        """What was found, what the rates are, and what a count of tests that is not all means."""
         good = sum(row.verdict == AGREES for row in self.rows)
+        partial = [row for row in self.rows if row.tested < row.comparisons]
+        left_out = ""
+        if partial:
+            first = partial[0]
+            left_out = (
+                f"Tests {first.tested} of {first.comparisons}, as of {first.claim}, means that "
+                f"{first.comparisons - first.tested} of its variances have tails too heavy for an affordable "
+                f"number of replicates and were not tested. "
+            )
         return (
             f"{good} of {len(self.rows)} claims agree with Monte Carlo. {self.comparisons} comparisons share "
             f"a false-alarm rate of {FALSE_ALARM:g}, so that an alarm is a |z| above "
             f"{alarm_threshold(max(self.comparisons, 1)):.2f}; each sees an error of {RESOLUTION:g} standard "
             f"deviations except with probability {FALSE_PASS:g}, and did when theory was moved by it. "
-            f"Of a mean and a variance, 22 of 34 tests means that 12 variances have tails too heavy for an "
-            f"affordable number of replicates and were left out beforehand. Seed {self.seed}."
+            f"{left_out}Seed {self.seed}."
         )
 
     def table(self) -> str:
@@ -161,12 +169,20 @@ def check_claims(claims: Sequence[str], bounds: bool = False) -> tuple[Claim, ..
     chosen: list[Claim] = []
     for name in claims:
         found = [claim for claim in known if name in (claim.id, claim.id.partition(".")[2])]
+        if not found and _is_a_loop(name):
+            said = f"verify takes the ids of claims, such as {known[0].id}, and {name!r} is none"
+            raise UsageError(f"{said}; `autophagy compare LOOP` checks a loop of your own")
         if not found:
             raise UsageError(f"claim {name!r} is unknown; {_like(name, known)}")
         if len({claim.id for claim in found}) > 1:
             raise UsageError(f"claim {name!r} is about several subjects; write {found[0].id}")
         chosen += [claim for claim in found if claim not in chosen]
     return tuple(chosen or known)
+
+
+def _is_a_loop(name: str) -> bool:
+    """Whether it reads like a loop: a file, standard input or inline JSON."""
+    return name == "-" or name.lstrip().startswith("{") or name.endswith((".toml", ".json")) or "/" in name
 
 
 def _like(name: str, known: Sequence[Claim]) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autophagy.arguments import UsageError
 from autophagy.files import check_file, check_folder, write
 from autophagy.hardware import use
 from autophagy.output import print_json
 from autophagy.progress import progress
+
+if TYPE_CHECKING:
+    from theory.claim import Claim
 
 
 def verify(options: argparse.Namespace) -> int:
@@ -28,7 +32,7 @@ def verify(options: argparse.Namespace) -> int:
         seed=options.seed,
         progress=progress("verifying"),
     )
-    published = _published() if options.bounds and not options.claims else {}
+    published = _published(options, verification.claims) if options.bounds else {}
     if options.json:
         print_json(verification.entries() | {key: value for key, (value, _) in published.items()})
     else:
@@ -38,12 +42,16 @@ def verify(options: argparse.Namespace) -> int:
     return 0 if verification.holds else 1
 
 
-def _published() -> dict[str, tuple[Any, str]]:
-    """Published statements over their grids, as plain values and as a table."""
+def _published(options: argparse.Namespace, claims: Sequence[Claim]) -> dict[str, tuple[Any, str]]:
+    """Published statements over their grids, bounds claimed on their cases: as values and as tables."""
     from autophagy import bounds_table
 
-    found = bounds_table.readings()
-    return {"published": (bounds_table.entries(found), bounds_table.table(found))}
+    parts = {"bounds": bounds_table.of_claims(claims, options.quick)}
+    if not options.claims:
+        parts = {"published": bounds_table.readings()} | parts
+    return {
+        key: (bounds_table.entries(found), bounds_table.table(found)) for key, found in parts.items() if found
+    }
 
 
 def report(options: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -12,6 +13,7 @@ import theory.bounds
 import theory.law
 import theory.predict
 import theory.replace.first_passage
+from autophagy import bounds_table
 from autophagy.arguments import UsageError
 from autophagy.asymptotics import is_of_order
 from autophagy.comparison import compare
@@ -172,6 +174,30 @@ def test_claims_are_named():
     assert {claim.check for claim in check_claims((), bounds=True)} == {"bound"}
     with pytest.raises(UsageError, match=r"'gaussian.R99'.*gaussian.R1"):
         check_claims(["gaussian.R99"])
+    with pytest.raises(UsageError, match=r"verify takes the ids of claims.*compare LOOP"):
+        check_claims(["loop.toml"], bounds=True)
+
+
+def test_the_bounds_of_a_claim_stand_beside_exact_values():
+    found = bounds_table.of_claims(check_claims(["R12"], bounds=True), quick=True)
+    first = found[0]
+    n, t, threshold = (first.point[key] for key in ("n", "t", "threshold"))
+    assert first.value == pytest.approx(math.exp(-t / (4 * n - 1)) / threshold, rel=1e-3)  # Suresh et al.
+    assert all(reading.holds and reading.tightness > 1 for reading in found)
+    shown = bounds_table.table(found)
+    assert "arXiv:2412.17646" in shown
+    assert "expansion" not in shown
+
+
+def test_only_what_was_left_out_is_explained(verification):
+    partial = [row for row in verification.rows if row.tested < row.comparisons]
+    assert ("too heavy" in verification.summary()) == bool(partial)
+    full = replace(
+        verification, rows=tuple(replace(row, tested=row.comparisons) for row in verification.rows)
+    )
+    assert "too heavy" not in full.summary()
+    some = replace(verification, rows=(replace(verification.rows[0], tested=3, comparisons=5),))
+    assert "Tests 3 of 5" in some.summary()
 
 
 def test_every_claim_has_cases_and_every_letter_quick_ones():

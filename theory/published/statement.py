@@ -58,8 +58,10 @@ class Published:
         return tuple(self.at(point) for point in self.grid)
 
     def _holds(self, point: Point, value: float, exact: float) -> bool:
-        if self.kind == "expansion":
-            return self._is_of_order(point)
+        return self._is_of_order(point) if self.kind == "expansion" else self.holds(value, exact)
+
+    def holds(self, value: float, exact: float) -> bool:
+        """Whether the truth is as a bound or an equality says."""
         if math.isinf(value) or math.isinf(exact):
             near = value == exact
         else:

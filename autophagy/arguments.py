@@ -42,6 +42,8 @@ def generations(text: str) -> list[float]:
             chosen = [int(item) for item in items]
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r}: write 50, 1:200, 1,10,100 or inf") from None
+    if re.search(r"-\d", text):
+        raise argparse.ArgumentTypeError(f"{text!r}: generations cannot be negative; the first is 1")
     if not (chosen or last) or (items and not chosen) or any(b <= a for a, b in pairwise(chosen)):
         raise argparse.ArgumentTypeError(f"{text!r}: generations must increase")
     if chosen and chosen[0] < 1:

@@ -22,8 +22,8 @@ HEADING = ("at", "stated", "exact", "ratio", "holds")
 RULES = {
     "equality": "An equality holds to rounding.",
     "expansion": "An expansion holds where its error falls at the stated power of its small parameter.",
-    "bound": "A bound holds where the exact value lies on its side; it is tight where the ratio, of stated to "
-    "exact, is 1.",
+    "bound": "A bound holds where the exact value lies on its side; it is tight where the ratio of stated to "
+    "exact is 1.",
 }
 """When a statement of a kind holds, in words."""
 INDENT = "    "

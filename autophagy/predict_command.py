@@ -15,12 +15,12 @@ from theory.loop import Loop
 
 def predict(options: argparse.Namespace) -> int:
     """Print closed forms; exit code 3 if what was asked for by name has none."""
-    from theory import predict as theory
-
-    loop, solved = loop_of(options)
-    check_observables(options, solved)
     if options.output:
         check_file(options.output, DATA_ENDINGS)
+    loop, solved = loop_of(options)
+    check_observables(options, solved)
+    from theory import predict as theory
+
     dataset = theory.predict(solved, options.generations, options.observable)
     entries = statistics(dataset, ("mean", "variance"))
     for name in options.observable or ():
@@ -45,9 +45,9 @@ def predict(options: argparse.Namespace) -> int:
 
 def derive(options: argparse.Namespace) -> int:
     """Print the recursion and its solution."""
+    loop, solved = loop_of(options)
     from theory.moments import derive
 
-    loop, solved = loop_of(options)
     derivation = derive(solved)
     if options.json:
         from theory.loop_file import to_mapping

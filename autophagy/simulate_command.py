@@ -19,11 +19,11 @@ from theory.observable import PASSAGES
 
 def simulate(options: argparse.Namespace) -> int:
     """Print what was measured, with standard errors."""
-    loop, solved = loop_of(options)
-    check_observables(options, solved)
     check_finite(options)
     if options.output:
         check_file(options.output, DATA_ENDINGS)
+    loop, solved = loop_of(options)
+    check_observables(options, solved)
     use(cache=options.compilation_cache)
     solved = _for_simulation(options, solved)
     dataset = _monte_carlo(options, solved)
@@ -38,13 +38,13 @@ def simulate(options: argparse.Namespace) -> int:
 
 def compare(options: argparse.Namespace) -> int:
     """Print both, with verdicts; exit code 1 if one of them disagrees."""
-    from autophagy import comparison as both
-
-    loop, solved = loop_of(options)
-    check_observables(options, solved)
     check_finite(options)
     if options.output:
         check_file(options.output, (*DATA_ENDINGS, ".pdf", ".png"))
+    loop, solved = loop_of(options)
+    check_observables(options, solved)
+    from autophagy import comparison as both
+
     use(cache=options.compilation_cache)
     comparison = both.compare(
         _for_simulation(options, solved),

@@ -32,8 +32,8 @@ def train(options: argparse.Namespace) -> int:
     Raises:
         UsageError: if it blows up, after what was measured before is printed.
     """
-    loop = load(options.loop, options.set)
     check_folder(options.output)
+    loop = load(options.loop, options.set)
     use(options.devices, options.compilation_cache)
     from models.loop import BlowUpError, Run
 

@@ -19,7 +19,6 @@ from autophagy.shared_runs import judged, plan
 from jaxsim.verdict import AGREES, DISAGREES, FALSE_ALARM, FALSE_PASS, NOT_TESTABLE, alarm_threshold
 from theory.claim import Case, Claim
 
-VERIFICATION_ENDINGS = (".html", ".csv", ".json")
 TOOTHLESS = "toothless"
 """The verdict on a claim that agrees, and whose negative control would have agreed too."""
 

@@ -16,14 +16,16 @@ from autophagy.progress import progress
 if TYPE_CHECKING:
     from theory.claim import Claim
 
+VERIFICATION_ENDINGS = (".html", ".csv", ".json")
+
 
 def verify(options: argparse.Namespace) -> int:
     """Confront claims; exit code 1 unless all agree and every control was caught."""
+    if options.output:
+        check_file(options.output, VERIFICATION_ENDINGS)
     from autophagy import verification as claims
 
     claims.check_claims(options.claims, options.bounds)
-    if options.output:
-        check_file(options.output, claims.VERIFICATION_ENDINGS)
     use(cache=options.compilation_cache)
     verification = claims.verify(
         options.claims or None,

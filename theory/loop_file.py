@@ -209,6 +209,8 @@ def _part(kind: type, content: dict[str, Any], table: str, shown: tuple[str, ...
         if key in keys and value is None:
             raise LoopError(f"{table}.{key}", value, "null is not a value")
         if key not in keys:
+            if (table, key) in (("source", "text"), ("source", "symbols")):
+                raise LoopError(f"{table}.{key}", value, 'a text needs family = "markov"')
             known = ", ".join(key for key in keys if shown is None or key in shown) or "none"
             raise LoopError(f"{table}.{key}", value, f"no such key here; there are: {known}")
     for key, field in keys.items():

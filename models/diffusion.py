@@ -19,7 +19,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from models.schedule import Levels, draw_level
-from theory.generator import DDPM, HEUN
+from theory import generator as words
+from theory.quantity import LoopError
 
 Denoiser = Callable[[Array, Array, Array], Array]
 """(x, cos, sin) -> the estimate of x_0."""
@@ -98,22 +99,29 @@ def step(
 
     and no noise where sin' = 0 (Ho et al. 2020, algorithm 2). heun: in y = x / cos and sigma = tan, the mean
     of e at both ends (Karras et al. 2022, algorithm 1); an Euler step in these is ddim with eta = 0.
+
+    Raises:
+        LoopError: if the sampler is none of these.
     """
     x0 = denoise(x, to.cos, to.sin)
     e = (x - to.cos * x0) / to.sin
     beta = 1 - (to.cos / to.next_cos) ** 2
     posterior = (to.next_sin / to.sin) ** 2 * beta
-    if sampler == DDPM:
-        spread = jnp.where(to.next_sin > 0, jnp.sqrt(beta), 0.0)
-        return to.next_cos * x0 + _root(to.next_sin**2 - posterior) * e + spread * noise
-    if sampler != HEUN:
-        along = _root(to.next_sin**2 - eta**2 * posterior)
-        return to.next_cos * x0 + along * e + eta * jnp.sqrt(posterior) * noise
-    euler = to.next_cos * x0 + to.next_sin * e
-    inside = jnp.where(to.next_sin > 0, to.next_sin, 1.0)
-    there = (euler - to.next_cos * denoise(euler, to.next_cos, inside)) / inside
-    slope = jnp.where(to.next_sin > 0, (e + there) / 2, e)
-    return to.next_cos * (x / to.cos + (to.next_sin / to.next_cos - to.sin / to.cos) * slope)
+    match sampler:
+        case words.DDPM:
+            spread = jnp.where(to.next_sin > 0, jnp.sqrt(beta), 0.0)
+            return to.next_cos * x0 + _root(to.next_sin**2 - posterior) * e + spread * noise
+        case words.DDIM:
+            along = _root(to.next_sin**2 - eta**2 * posterior)
+            return to.next_cos * x0 + along * e + eta * jnp.sqrt(posterior) * noise
+        case words.HEUN:
+            euler = to.next_cos * x0 + to.next_sin * e
+            inside = jnp.where(to.next_sin > 0, to.next_sin, 1.0)
+            there = (euler - to.next_cos * denoise(euler, to.next_cos, inside)) / inside
+            slope = jnp.where(to.next_sin > 0, (e + there) / 2, e)
+            return to.next_cos * (x / to.cos + (to.next_sin / to.next_cos - to.sin / to.cos) * slope)
+        case _:
+            raise LoopError("sampler", sampler, "no step is known for it")
 
 
 def _root(square: Array) -> Array:

@@ -35,10 +35,11 @@ from models.judging import FEATURE, Judge
 from models.paths import Map, Sampler, Step, constant, shaped, variances
 from models.real import Real
 from models.scores import LEVEL, Draws, Truth, scored
+from theory import generator as words
 from theory.diffusion import sampler_map as diffusion
 from theory.diffusion import schedule as diffusion_schedule
 from theory.diffusion.forecast import Estimate, inverse_effective_size, mean_discrepancy, useful_horizon
-from theory.generator import AFFINE, COSINE, DDPM, HEUN, LINEAR, Diffusion
+from theory.generator import AFFINE, Diffusion
 from theory.loop import Loop, LoopError, Replace
 from theory.loop import Sampler as LoopSampler
 from theory.replacement import sample_sizes
@@ -101,17 +102,24 @@ def sampler_map(generator: Diffusion, bias: float = 1.0) -> Map:
 
 
 def _exact_map(generator: Diffusion) -> Map:
-    if generator.schedule == LINEAR:
-        schedule = diffusion_schedule.linear(generator.steps)
-    elif generator.schedule == COSINE:
-        schedule = diffusion_schedule.cosine(generator.steps)
-    else:
-        schedule = diffusion_schedule.edm(generator.steps)
-    if generator.sampler == HEUN:
-        return lambda s: diffusion.heun(schedule, s)
-    if generator.sampler == DDPM:
-        return lambda s: diffusion.ddpm(schedule, s, "beta", last_noise=False)
-    return lambda s: diffusion.ddim_with_noise(schedule, s, generator.eta)
+    match generator.schedule:
+        case words.LINEAR:
+            schedule = diffusion_schedule.linear(generator.steps)
+        case words.COSINE:
+            schedule = diffusion_schedule.cosine(generator.steps)
+        case words.EDM:
+            schedule = diffusion_schedule.edm(generator.steps)
+        case other:
+            raise LoopError("generator.schedule", other, "no map is known for it")
+    match generator.sampler:
+        case words.HEUN:
+            return lambda s: diffusion.heun(schedule, s)
+        case words.DDPM:
+            return lambda s: diffusion.ddpm(schedule, s, "beta", last_noise=False)
+        case words.DDIM:
+            return lambda s: diffusion.ddim_with_noise(schedule, s, generator.eta)
+        case other:
+            raise LoopError("generator.sampler", other, "no map is known for it")
 
 
 def forecast(

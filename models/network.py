@@ -6,6 +6,7 @@ class through a learned vector added to it; the last vector stands for "no class
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,9 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array
 
-from theory.generator import MLP, Diffusion
+from theory import generator as words
+from theory.generator import Diffusion
+from theory.quantity import LoopError
 
 FREQUENCIES = 16
 CONTEXT_SHARE = 4
@@ -104,18 +107,23 @@ def network(
         generator: what is wanted.
         shape: of one point.
         classes: how many, 0 if they are not used.
+
+    Raises:
+        LoopError: if the generator's network is none that is trained.
     """
 
     def build(seed: Array) -> nnx.Module:
         rngs = nnx.Rngs(seed)
-        if generator.network == MLP:
-            size = 1
-            for side in shape:
-                size *= side
-            return Perceptron(size, generator.width, generator.depth, classes, rngs)
-        from models.unet import UNet
+        match generator.network:
+            case words.MLP:
+                size = math.prod(shape)
+                return Perceptron(size, generator.width, generator.depth, classes, rngs)
+            case words.UNET:
+                from models.unet import UNet
 
-        return UNet(shape, generator.width, generator.depth, classes, rngs)
+                return UNet(shape, generator.width, generator.depth, classes, rngs)
+            case _:
+                raise LoopError("generator.network", generator.network, "no network is known for it")
 
     graph = nnx.graphdef(nnx.eval_shape(lambda: build(jax.random.key(0))))
 

@@ -23,10 +23,9 @@ def summary(generations: Sequence[Generation], real: dict[str, float]) -> dict[s
         generations: of one run.
         real: the metrics of real points.
     """
+    measured = generations[0].measures
     found = {}
-    for name in ORDER:
-        if name not in generations[0].measures:
-            continue
+    for name in (*(m for m in ORDER if m in measured), *(m for m in measured if m not in ORDER)):
         entry = _over_replicates([g.measures[name] for g in generations])
         if name in generations[0].control:
             entry["control"] = _over_replicates([g.control[name] for g in generations])

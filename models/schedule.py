@@ -16,7 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from theory.generator import COSINE, EDM, LINEAR, LINEAR_STEPS
+from theory import generator as words
+from theory.generator import LINEAR_STEPS
+from theory.quantity import LoopError
 
 SIGMA_LEAST, SIGMA_MOST, RHO = 0.002, 80.0, 7.0
 """The grid of Karras et al. (2022), table 1, in units of the data's standard deviation."""
@@ -48,22 +50,28 @@ def levels(schedule: str, steps: int) -> Levels:
     `linear`: abar after the betas numbered round(k 1000 / T), k = T, ..., 1. `cosine`: theta = pi t / 2T,
     abar = cos^2(theta) (Nichol and Dhariwal 2021, arXiv:2102.09672, without their offset). `edm`: sigma_i =
     (sigma_max^(1/rho) + i / (T - 1) (sigma_min^(1/rho) - sigma_max^(1/rho)))^rho, i < T, and 0.
+
+    Raises:
+        LoopError: if the schedule is none of these.
     """
     start = 1.0
-    if schedule == COSINE:
-        angles = np.pi / 2 * np.arange(steps, -1, -1) / steps
-        cos, sin = np.cos(angles), np.sin(angles)
-        cos[0] = 0.0  # and not the rounding error of cos(pi / 2)
-    elif schedule == LINEAR:
-        abar = np.cumprod(1 - np.linspace(BETA_FIRST, BETA_LAST, LINEAR_STEPS))
-        taken = np.rint(np.arange(steps, 0, -1) * LINEAR_STEPS / steps).astype(int) - 1
-        abar = np.append(abar[taken], 1.0)
-        cos, sin = np.sqrt(abar), np.sqrt(1 - abar)
-    else:
-        ends = SIGMA_MOST ** (1 / RHO), SIGMA_LEAST ** (1 / RHO)
-        sigma = np.append((ends[0] + np.arange(steps) / (steps - 1) * (ends[1] - ends[0])) ** RHO, 0.0)
-        cos, sin = 1 / np.hypot(1, sigma), sigma / np.hypot(1, sigma)
-        start = float(sin[0])
+    match schedule:
+        case words.COSINE:
+            angles = np.pi / 2 * np.arange(steps, -1, -1) / steps
+            cos, sin = np.cos(angles), np.sin(angles)
+            cos[0] = 0.0  # and not the rounding error of cos(pi / 2)
+        case words.LINEAR:
+            abar = np.cumprod(1 - np.linspace(BETA_FIRST, BETA_LAST, LINEAR_STEPS))
+            taken = np.rint(np.arange(steps, 0, -1) * LINEAR_STEPS / steps).astype(int) - 1
+            abar = np.append(abar[taken], 1.0)
+            cos, sin = np.sqrt(abar), np.sqrt(1 - abar)
+        case words.EDM:
+            ends = SIGMA_MOST ** (1 / RHO), SIGMA_LEAST ** (1 / RHO)
+            sigma = np.append((ends[0] + np.arange(steps) / (steps - 1) * (ends[1] - ends[0])) ** RHO, 0.0)
+            cos, sin = 1 / np.hypot(1, sigma), sigma / np.hypot(1, sigma)
+            start = float(sin[0])
+        case _:
+            raise LoopError("schedule", schedule, "no levels are known for it")
     return Levels(cos, sin, start)
 
 
@@ -71,12 +79,20 @@ def draw_level(schedule: str, key: Array) -> tuple[Float[Array, ""], Float[Array
     """(cos, sin) of a random noise level to train at.
 
     `linear` and `cosine`: t uniform on (0, 1), the betas of `linear` in continuous time; `edm`: log-normal.
+
+    Raises:
+        LoopError: if the schedule is none of these.
     """
-    if schedule == EDM:
-        sigma = jnp.exp(LOG_SIGMA_MEAN + LOG_SIGMA_STD * jax.random.normal(key))
-        return 1 / jnp.hypot(1.0, sigma), sigma / jnp.hypot(1.0, sigma)
-    t = jax.random.uniform(key)
-    if schedule == COSINE:
-        return jnp.cos(jnp.pi / 2 * t), jnp.sin(jnp.pi / 2 * t)
-    log_abar = -LINEAR_STEPS * (BETA_FIRST * t + (BETA_LAST - BETA_FIRST) * t**2 / 2)
-    return jnp.exp(log_abar / 2), jnp.sqrt(-jnp.expm1(log_abar))
+    match schedule:
+        case words.EDM:
+            sigma = jnp.exp(LOG_SIGMA_MEAN + LOG_SIGMA_STD * jax.random.normal(key))
+            return 1 / jnp.hypot(1.0, sigma), sigma / jnp.hypot(1.0, sigma)
+        case words.COSINE:
+            t = jax.random.uniform(key)
+            return jnp.cos(jnp.pi / 2 * t), jnp.sin(jnp.pi / 2 * t)
+        case words.LINEAR:
+            t = jax.random.uniform(key)
+            log_abar = -LINEAR_STEPS * (BETA_FIRST * t + (BETA_LAST - BETA_FIRST) * t**2 / 2)
+            return jnp.exp(log_abar / 2), jnp.sqrt(-jnp.expm1(log_abar))
+        case _:
+            raise LoopError("schedule", schedule, "no noise level is known for it")

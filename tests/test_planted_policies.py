@@ -164,9 +164,9 @@ MITIGATION = {
 
 
 def mitigated(id_):
-    from theory.claims import SELECTION
+    from theory.claims import GAUSSIAN_SELECTION
 
-    claim = next(c for c in SELECTION if c.id == id_)
+    claim = next(c for c in GAUSSIAN_SELECTION if c.id == id_)
     return claim, claim.cases[0]
 
 

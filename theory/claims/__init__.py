@@ -24,10 +24,6 @@ from theory.claims.selection import GAUSSIAN_SELECTION
 from theory.claims.text import TEXT
 from theory.claims.wishart import GAUSSIAN_SPACE
 
-SELECTION: tuple[Claim, ...] = tuple(
-    claim.as_claim(lambda loop, rule: loop.with_(selection=rule)) for claim in GAUSSIAN_SELECTION
-)
-
 QUICK_ENTRIES = 2
 """Beyond the replace loop, how many entries under a letter the quick run looks at."""
 
@@ -54,7 +50,7 @@ def _sparing(claims: tuple[Claim, ...]) -> tuple[Claim, ...]:
 _BEYOND = (
     *MIXED,
     *ACCUMULATED,
-    *SELECTION,
+    *GAUSSIAN_SELECTION,
     *REGRESSION,
     *ECOSYSTEM,
     *GAUSSIAN_THRESHOLDS,

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from theory.claim import Check, Status
+from functools import partial
+
+from theory.claim import Case, Claim, Status
 from theory.claims import selection_cases as cases
-from theory.claims.selection_cases import SelectedCase, SelectedClaim
+from theory.claims import selection_limits
+from theory.claims.larger_cases import larger
 
 OWN = "own derivation"
 FERBACH = OWN + "; the rule is the limit of many candidates in Ferbach et al., 2024, arXiv:2407.09499"
@@ -25,10 +28,8 @@ _REPLACE = (
 )
 
 
-def _score(
-    entry: str, observable: str, status: Status, statement: str, listed: tuple[SelectedCase, ...]
-) -> SelectedClaim:
-    return SelectedClaim(f"gaussian.{entry}", observable, status, statement, OWN, _REPLACE, "moments", listed)
+def _score(entry: str, observable: str, status: Status, statement: str, listed: tuple[Case, ...]) -> Claim:
+    return Claim(f"gaussian.{entry}", observable, status, statement, OWN, _REPLACE, "moments", listed)
 
 
 _VARIANCE = r"E\sigma_t^2 = \sigma_0^2 (v\,\nu/c)^t;\quad "
@@ -66,7 +67,7 @@ _C2 = (
     _score("C2", "mean_error_squared", "recursion", _SQUARE, (*cases.SCORED, *cases.TYPICAL_BESIDE_REAL)),
     _score("C2", "w2_squared", "recursion", _W2, cases.SCORED),
     _score("C2", "kl_to_source", "recursion", _KL, cases.SCORED),
-    SelectedClaim(
+    Claim(
         "gaussian.C2",
         "covariance",
         "exact",
@@ -87,8 +88,8 @@ _C3 = (
 )
 
 
-def _tilted(observable: str, statement: str) -> SelectedClaim:
-    return SelectedClaim(
+def _tilted(observable: str, statement: str) -> Claim:
+    return Claim(
         "gaussian.C8",
         observable,
         "exact",
@@ -115,10 +116,8 @@ _C8 = (
 )
 
 
-def _mitigated(
-    entry: str, observable: str, statement: str, source: str, listed: tuple[SelectedCase, ...]
-) -> SelectedClaim:
-    return SelectedClaim(
+def _mitigated(entry: str, observable: str, statement: str, source: str, listed: tuple[Case, ...]) -> Claim:
+    return Claim(
         f"gaussian.{entry}",
         observable,
         "exact",
@@ -153,13 +152,28 @@ def _infinite(
     entry: str,
     observable: str,
     statement: str,
-    listed: tuple[SelectedCase, ...],
+    listed: tuple[Case, ...],
     source: str = OWN,
     validity: str = "replace, n -> inf at fixed t",
-) -> SelectedClaim:
-    check: Check = "limit"
-    return SelectedClaim(
-        f"gaussian.{entry}", observable, "asymptotic", statement, source, validity, check, listed
+) -> Claim:
+    at_infinity, at_finite_n, error = (
+        partial(function, observable=observable)
+        for function in (selection_limits.expected, selection_limits.at_finite_n, selection_limits.error)
+    )
+    return Claim(
+        f"gaussian.{entry}",
+        observable,
+        "asymptotic",
+        statement,
+        source,
+        validity,
+        "limit",
+        listed,
+        expected=at_infinity,
+        exact=at_finite_n,
+        error=error,
+        order=1,
+        grown=larger,
     )
 
 

@@ -1,18 +1,8 @@
-"""Settings that the claims about selection are tested on: a rule, and everything else of the loop.
-
-A case is data: `SelectedCase.rule` is put into the loop by whoever can (`SelectedClaim.as_claim`).
-"""
+"""Settings that the claims about selection are tested on: a rule, and everything else of the loop."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-from typing import Any, Literal
-
-from theory.claim import Case, Check, Claim, Status
-from theory.claims import selection_limits
-from theory.claims.larger_cases import larger
+from theory.claim import Case
 from theory.loop import Gaussian, Loop, MaximumLikelihood, Replace, Unbiased
 from theory.policy import Accumulate, Fixed, Fresh
 from theory.selection import (
@@ -27,71 +17,23 @@ from theory.selection import (
 )
 
 
-@dataclass(frozen=True)
-class SelectedCase:
-    """One setting.
+def case(
+    rule: Rule, loop: Loop, generations: tuple[int, ...], quick: bool = True, least: int = 2**18
+) -> Case:
+    """A loop under a selection.
 
-    Attributes:
+    Points chosen by value have no finite sufficient statistics, so that the engine is the literal one, but
+    for a tilt: it keeps them normal.
+
+    Args:
         rule: the selection.
         loop: everything else.
         generations: where it is measured.
         quick: whether `verify --quick` runs it.
         least: replicates at least, where the tail is not known.
     """
-
-    rule: Rule
-    loop: Loop
-    generations: tuple[int, ...]
-    quick: bool = True
-    least: int = 2**18
-
-
-def _engine(rule: Rule) -> Literal["exact", "literal"]:
-    """Points chosen by value have no finite sufficient statistics, but for a tilt: it keeps them normal."""
-    return "exact" if isinstance(rule, Detector | Correction | Tilt) else "literal"
-
-
-@dataclass(frozen=True)
-class SelectedClaim:
-    """A claim (`theory.claim.Claim`, whose attributes these are) with cases that name their selection."""
-
-    id: str
-    observable: str
-    status: Status
-    statement: str
-    source: str
-    validity: str
-    check: Check
-    cases: tuple[SelectedCase, ...]
-
-    def as_claim(self, selected: Callable[[Loop, Rule], Loop]) -> Claim:
-        """The claim about loops, `selected(loop, rule)` being the loop with that selection."""
-        cases = tuple(
-            Case(selected(c.loop, c.rule), c.generations, c.quick, _engine(c.rule), c.least)
-            for c in self.cases
-        )
-        told: dict[str, Any] = {}
-        if self.check == "limit":
-            told = {
-                name: partial(function, observable=self.observable)
-                for name, function in (
-                    ("expected", selection_limits.expected),
-                    ("exact", selection_limits.at_finite_n),
-                    ("error", selection_limits.error),
-                )
-            }
-            told |= {"order": 1, "grown": larger}
-        return Claim(
-            self.id,
-            self.observable,
-            self.status,
-            self.statement,
-            self.source,
-            self.validity,
-            self.check,
-            cases,
-            **told,
-        )
+    engine = "exact" if isinstance(rule, Detector | Correction | Tilt) else "literal"
+    return Case(loop.with_(selection=rule), generations, quick, engine, least)
 
 
 UNIT, WIDE = Gaussian(0.0, 1.0), Gaussian(1.0, 4.0)
@@ -111,61 +53,59 @@ TEN, TWENTY, THIRTY = Loop(UNIT, Replace(10), MLE), Loop(WIDE, Replace(20), UNBI
 STARTED = Loop(UNIT, Replace(15), MLE, start=AWAY)
 
 SCORED = (
-    SelectedCase(UPPER_HALF, TEN, (1, 2, 3)),
-    SelectedCase(BEST_FIFTH_DOWN, TWENTY, (1, 2, 4), quick=False),
-    SelectedCase(POOLED, TEN, (2, 3), quick=False),
-    SelectedCase(UPPER_HALF, STARTED, (1, 3), quick=False),
-    SelectedCase(TYPICAL, TEN, (2, 4), quick=False),
-    SelectedCase(TYPICAL_POOLED, TWENTY, (2, 3), quick=False),
+    case(UPPER_HALF, TEN, (1, 2, 3)),
+    case(BEST_FIFTH_DOWN, TWENTY, (1, 2, 4), quick=False),
+    case(POOLED, TEN, (2, 3), quick=False),
+    case(UPPER_HALF, STARTED, (1, 3), quick=False),
+    case(TYPICAL, TEN, (2, 4), quick=False),
+    case(TYPICAL_POOLED, TWENTY, (2, 3), quick=False),
 )
 """C2: at finite n under `replace`, by a linear score and by typicality, for both thresholds."""
 BEST = (
-    SelectedCase(BEST_OF_TWO, TEN, (1, 2, 4)),
-    SelectedCase(BEST_OF_THREE, TWENTY, (2, 4), quick=False),
-    SelectedCase(MOST_TYPICAL, TWENTY, (2, 3), quick=False),
+    case(BEST_OF_TWO, TEN, (1, 2, 4)),
+    case(BEST_OF_THREE, TWENTY, (2, 4), quick=False),
+    case(MOST_TYPICAL, TWENTY, (2, 3), quick=False),
 )
 """C3: likewise, the best of K."""
 SPACE = (
-    SelectedCase(
+    case(
         TopFraction(0.4, "linear", direction=(1.0, -1.0, 0.5)),
         Loop(PLANE, Replace(12), UNBIASED),
         (2, 3),
         quick=False,
     ),
-    SelectedCase(TYPICAL, Loop(PLANE, Replace(12), MLE), (2, 3), quick=False),
+    case(TYPICAL, Loop(PLANE, Replace(12), MLE), (2, 3), quick=False),
 )
 ACCUMULATED = (
-    SelectedCase(TopFraction(0.3, "linear"), Loop(UNIT, Accumulate(10), UNBIASED), (2, 5), quick=False),
-    SelectedCase(BestOf(2), Loop(UNIT, Accumulate(10), MLE), (2, 10), quick=False),
+    case(TopFraction(0.3, "linear"), Loop(UNIT, Accumulate(10), UNBIASED), (2, 5), quick=False),
+    case(BestOf(2), Loop(UNIT, Accumulate(10), MLE), (2, 10), quick=False),
 )
 TYPICAL_BESIDE_REAL = (
-    SelectedCase(TYPICAL, Loop(UNIT, Fresh(3, 9), MLE), (2, 6), quick=False),
-    SelectedCase(TYPICAL, Loop(UNIT, Accumulate(10), MLE), (2, 6), quick=False),
-    SelectedCase(MOST_TYPICAL, Loop(UNIT, Fixed(6, 6), UNBIASED), (2, 6), quick=False),
+    case(TYPICAL, Loop(UNIT, Fresh(3, 9), MLE), (2, 6), quick=False),
+    case(TYPICAL, Loop(UNIT, Accumulate(10), MLE), (2, 6), quick=False),
+    case(MOST_TYPICAL, Loop(UNIT, Fixed(6, 6), UNBIASED), (2, 6), quick=False),
 )
 LINEAR_TILT = (
-    SelectedCase(
-        Tilt("linear", 0.7, applies_to_source=True), Loop(UNIT, Replace(20), MLE), (1, 3), quick=False
-    ),
-    SelectedCase(Tilt("linear", 0.2, direction=-1.0), Loop(WIDE, Replace(30), UNBIASED), (2, 4)),
+    case(Tilt("linear", 0.7, applies_to_source=True), Loop(UNIT, Replace(20), MLE), (1, 3), quick=False),
+    case(Tilt("linear", 0.2, direction=-1.0), Loop(WIDE, Replace(30), UNBIASED), (2, 4)),
 )
 DETECTED = (
-    SelectedCase(Detector(0.9, 0.3), Loop(UNIT, Fresh(2, 8, "iid"), MLE), (2, 8)),
-    SelectedCase(Detector(0.6, 0.9), Loop(WIDE, Fresh(5, 5), UNBIASED), (2, 5), quick=False),
+    case(Detector(0.9, 0.3), Loop(UNIT, Fresh(2, 8, "iid"), MLE), (2, 8)),
+    case(Detector(0.6, 0.9), Loop(WIDE, Fresh(5, 5), UNBIASED), (2, 5), quick=False),
 )
 CORRECTED = (
-    SelectedCase(Correction(0.5), Loop(UNIT, Replace(10), MLE), (2, 4)),
-    SelectedCase(Correction(1.0), Loop(UNIT, Fixed(5, 10), MLE), (2, 5), quick=False),
-    SelectedCase(Correction(0.25), Loop(WIDE, Accumulate(10), UNBIASED), (2, 5), quick=False),
+    case(Correction(0.5), Loop(UNIT, Replace(10), MLE), (2, 4)),
+    case(Correction(1.0), Loop(UNIT, Fixed(5, 10), MLE), (2, 5), quick=False),
+    case(Correction(0.25), Loop(WIDE, Accumulate(10), UNBIASED), (2, 5), quick=False),
 )
 
 LARGE = Loop(UNIT, Replace(200), MLE)
 HALF_REAL = Loop(UNIT, Fresh(200, 200), MLE)
 
 
-def at_infinity(*rules: Rule, loop: Loop = LARGE, generations: tuple[int, ...] = (2, 5)) -> tuple:
+def at_infinity(*rules: Rule, loop: Loop = LARGE, generations: tuple[int, ...] = (2, 5)) -> tuple[Case, ...]:
     """Cases whose n is to grow: the value at n = inf is approached as 1/n."""
-    return tuple(SelectedCase(rule, loop, generations, quick=False, least=0) for rule in rules)
+    return tuple(case(rule, loop, generations, quick=False, least=0) for rule in rules)
 
 
 SCORED_AT_INFINITY = at_infinity(UPPER_HALF, BEST_OF_TWO)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from autophagy.arguments import UsageError
 from autophagy.files import check_folder
 from autophagy.hardware import use
+from autophagy.observable_table import wrapped
 from autophagy.output import plain, print_json
 from autophagy.progress import line
 from theory.loop_file import load, to_mapping
@@ -24,6 +25,16 @@ LOSSES = {
     "vendi": "variety (Vendi score)",
     "confidence": "confidence",
 }
+MEANINGS = {
+    "effective bias": "the factor on a direction's variance, from what is trained on to what is made",
+    "1/n_eff": "how noisily the mean is passed on, as if of n_eff points a generation",
+    "useful for": "until what generation 1 leaves unknown is of order one in a log variance, however long the "
+    "run is",
+    "interval score": "the intervals' width, and a penalty for what lies outside",
+    "ranked probability score": "CRPS, how far the forecast distribution lies from what came; less is better",
+    "network's share": "the factor on the variance that neither sampler nor number of points explains",
+}
+"""Words of the forecast, each explained where it is used."""
 
 
 def train(options: argparse.Namespace) -> int:
@@ -47,6 +58,7 @@ def train(options: argparse.Namespace) -> int:
         progress=_shown(),
     )
     run.check(options.last)
+    finished = run.done >= options.last
     real = run.judge.of_real()
     found: list[Generation] = []
     stopped = None
@@ -69,23 +81,39 @@ def train(options: argparse.Namespace) -> int:
         "observables": measured,
         "stopped": stopped,
     }
-    lines = [table(measured, content["generation"]), *_sentences(measured)]
+    lines = [_legend(options.replicates), *_sentences(measured)]
     if options.forecast:
         from models.forecast import forecast, told
 
         foreseen = forecast(loop, run.real, run.judge, found)
         content["forecast"] = foreseen
-        lines += told(foreseen)
+        said = told(foreseen)
+        lines += [*said, *_explained(said)]
     if options.json:
         print_json(plain(content))
     else:
-        print("\n".join(lines))
+        print("\n".join([table(measured, content["generation"]), *map(wrapped, lines)]))
         print(
             f"kept in {run.folder}" + ("" if run.real.data is None else f", pictures in {run.folder}/images")
         )
+        if finished:
+            print(f"all of generations 1 to {options.last} was there already: nothing is left to do")
     if stopped is not None:
         raise UsageError(stopped)
     return 0
+
+
+def _explained(said: list[str]) -> list[str]:
+    """What the words in some sentences mean."""
+    return [f"{word}: {meaning}" for word, meaning in MEANINGS.items() if word in " ".join(said)]
+
+
+def _legend(replicates: int) -> str:
+    """What follows a mean in the table."""
+    if replicates == 1:
+        return "one replicate: no standard errors, and no telling what is chance"
+    few = "; with fewer than 3, errors and intervals mean little" if replicates < 3 else ""
+    return f"+- is the standard error of the mean over {replicates} replicates{few}"
 
 
 def _write(folder: Path, found: list[Generation], real: dict[str, float]) -> None:

@@ -121,6 +121,11 @@ class Run:
         """Where the run is kept."""
         return self._checkpoints.folder
 
+    @property
+    def done(self) -> int:
+        """The last generation up to which all are kept; 0 if there is none."""
+        return self._checkpoints.done()
+
     def check(self, last: int) -> None:
         """Refuse a loop that would ask for more real points than there are, before anything is trained.
 
@@ -287,7 +292,8 @@ class Run:
         self._checkpoints.write(found.number, arrays, facts)
         if self.real.data is not None:
             rows = [*found.pictured[0], *([None, *found.pictured[1]] if self._controlled else [])]
-            picture = grid(rows, self.real.data.white)
+            whose = ": loop above, control below" if self._controlled else ": loop"
+            picture = grid(rows, self.real.data.white, f"generation {found.number}{whose}")
             put(self.folder / "images" / f"generation_{found.number:04d}.png", picture)
 
     def _read(self, number: int) -> Generation:

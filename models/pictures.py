@@ -15,10 +15,16 @@ GAP = 2
 PAPER = 255
 
 
-def grid(rows: Sequence[np.ndarray], white: float) -> bytes:
+TITLE_HEIGHT = 22
+DPI = 100
+POINTS = 9.0
+"""Of the title, which is set smaller where it would not fit."""
+
+
+def grid(rows: Sequence[np.ndarray | None], white: float, title: str | None = None) -> bytes:
     """A PNG of rows of images [image, height, width, channel] with grey levels 0 to `white`.
 
-    Rows that are None leave a gap.
+    Rows that are None leave a gap; a title stands above.
     """
     first = next(row for row in rows if row is not None)
     count, height, width, channels = first.shape
@@ -31,6 +37,27 @@ def grid(rows: Sequence[np.ndarray], white: float) -> bytes:
             large = levels.repeat(factor, 0).repeat(factor, 1)
             top, left = GAP + down * tall, GAP + right * wide
             canvas[top : top + height * factor, left : left + width * factor] = large
+    if title is not None:
+        band = _band(title, canvas.shape[1])
+        canvas = np.concatenate([band.repeat(channels, 2), canvas])
     content = io.BytesIO()
     Image.fromarray(canvas[..., 0] if channels == 1 else canvas).save(content, "PNG")
     return content.getvalue()
+
+
+def _band(title: str, wide: int) -> np.ndarray:
+    """The title as grey levels [height, width, 1], as wide as the picture."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure((wide / DPI, TITLE_HEIGHT / DPI), dpi=DPI, facecolor="white")
+    canvas = FigureCanvasAgg(figure)
+    text = figure.text(GAP / wide, 0.5, title, va="center", fontsize=POINTS)
+    taken = text.get_window_extent(canvas.get_renderer()).width
+    text.set_fontsize(POINTS * min(1.0, (wide - 2 * GAP) / taken))
+    canvas.draw()
+    drawn = np.asarray(canvas.buffer_rgba())[..., :1]
+    band = np.full((TITLE_HEIGHT, wide, 1), PAPER, np.uint8)  # a figure's size is rounded to whole pixels
+    height, width = min(TITLE_HEIGHT, drawn.shape[0]), min(wide, drawn.shape[1])
+    band[:height, :width] = drawn[:height, :width]
+    return band

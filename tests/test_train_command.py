@@ -53,7 +53,15 @@ def test_images_are_kept_as_pictures(tmp_path, capsys):
 def test_a_run_goes_on_and_another_is_refused(tmp_path, capsys):
     assert train(AFFINE, tmp_path / "run", "-t", "1") == 0
     assert train(AFFINE, tmp_path / "run", "-t", "2") == 0
-    assert "generation 2" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "generation 2" in shown
+    assert "standard error of the mean over 2 replicates; with fewer than 3" in shown
+    assert "nothing is left" not in shown
+    assert train(AFFINE, tmp_path / "run", "-t", "2", "--forecast") == 0
+    shown = capsys.readouterr().out
+    assert "nothing is left to do" in shown
+    assert "effective bias: the factor" in shown
+    assert max(map(len, shown.splitlines())) <= 110
     assert train(AFFINE, tmp_path / "run", "-t", "2", "--seed", "1") == 2
     assert "another run lies there: seed is 0 there and 1 here" in capsys.readouterr().err
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,15 +38,16 @@ def sweep(options: argparse.Namespace) -> int:
     _check_processes(options)
     check_parent(options.output)
     plan = load(options.sweep, options.set, given)
-    seat = _seat(options)
-    use(options.devices, options.compilation_cache)
-    from functools import partial
-
-    from autophagy.verbs import resolved
-    from jaxsim.sweeps.run import run
-
-    code, draw = 0, line()
+    code, processes, draw = 0, 1, line()
     try:
+        seat = _seat(options)
+        processes = seat.processes
+        use(options.devices, options.compilation_cache)
+        from functools import partial
+
+        from autophagy.verbs import resolved
+        from jaxsim.sweeps.run import run
+
         run(
             plan,
             options.output,
@@ -61,7 +63,12 @@ def sweep(options: argparse.Namespace) -> int:
         code = 130
     finally:
         draw("", True)
-    _report(options.output, options.json, code, seat.processes)
+    from jaxsim.sweeps.store import exists
+
+    if code == 130 and not exists(options.output):
+        print("autophagy: interrupted; nothing was written, the same command begins again", file=sys.stderr)
+        return code
+    _report(options.output, options.json, code, processes)
     return code
 
 
@@ -157,6 +164,8 @@ def _report(place: str, as_json: bool, code: int, processes: int = 1) -> None:
     if content["done"] == content["units"]:
         done = f"{place} holds all {content['units']} units of {content['points']} points"
         print(f"{done}; `autophagy sweep export {place} --to csv -o FILE` writes their rows")
+    elif code == 130 and not content["done"]:
+        print("interrupted before a unit was done: no result was written; the same command begins again")
     else:
         why = "interrupted at a unit boundary; " if code == 130 else ""
         others = ", unless another process is at them" if processes > 1 else ""
@@ -183,7 +192,7 @@ def rows(store: Store, points: int = 64) -> Iterator[pd.DataFrame]:
         place = plan.index(point)
         frame = frame.assign(observable=name, **{key: values[place[k]] for key, values, k in labels})
         # whole numbers, some of them missing
-        return frame.reindex(columns=columns).astype(dict.fromkeys(counted, "Int64"))
+        return frame.reindex(columns=columns).astype(dict.fromkeys([*counted, "count"], "Int64"))
 
     frames: list[pd.DataFrame] = []
     for point, values in measured:

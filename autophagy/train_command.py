@@ -28,8 +28,8 @@ LOSSES = {
 MEANINGS = {
     "effective bias": "the factor on a direction's variance, from what is trained on to what is made",
     "1/n_eff": "how noisily the mean is passed on, as if of n_eff points a generation",
-    "useful for": "until what generation 1 leaves unknown is of order one in a log variance, however long the "
-    "run is",
+    "useful for": "until what generation 1 leaves unknown is of order one in a log variance, however long the"
+    " run is",
     "interval score": "the intervals' width, and a penalty for what lies outside",
     "ranked probability score": "CRPS, how far the forecast distribution lies from what came; less is better",
     "network's share": "the factor on the variance that neither sampler nor number of points explains",

@@ -25,6 +25,7 @@ from jaxsim.sweeps import gather
 from jaxsim.sweeps import grid as grids
 from jaxsim.sweeps import run as engine
 from jaxsim.sweeps import unit_size as sizes
+from jaxsim.sweeps.configuration import described
 from jaxsim.sweeps.merge import merge
 from jaxsim.sweeps.run import run, sweep
 from jaxsim.sweeps.store import StoreError, exists, open_store
@@ -329,6 +330,12 @@ def test_another_configuration_is_refused_with_its_keys(change, key, whole):
     assert key in str(refusal.value)
 
 
+def test_a_key_that_nobody_sets_is_named_only_alone():
+    there, here = {"sweep": {"seeds": 2}, "unit": 512}, {"sweep": {"seeds": 3}, "unit": 64}
+    assert described(there, here) == "sweep.seeds is 2 there and 3 here"
+    assert described(there, there | {"unit": 64}) == "unit is 512 there and 64 here"
+
+
 def test_defaults_written_out_are_the_same_sweep(whole):
     tables = sweep_mapping(plan())
     tables["sampler"] = {"bias": 1}
@@ -385,6 +392,15 @@ class TestCommand:
         assert re.fullmatch(r"1/9 units, [\d.e+]+ seed-generations/s, about \d+ s left", first)
         assert last == ""
 
+    def test_interrupted_before_anything_was_written(self, capsys, file, tmp_path, monkeypatch):
+        def interrupt(*_, **__):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("jaxsim.sweeps.run.run", interrupt)
+        code, out, err = self.command(capsys, file, "-o", tmp_path / "store", "--devices", 1)
+        assert (code, out) == (130, "")
+        assert "nothing was written" in err
+
     def test_options_stand_for_keys_of_the_file(self, capsys, file, tmp_path):
         store = tmp_path / "store"
         changes = [
@@ -424,6 +440,7 @@ class TestCommand:
             return
         frame = pd.read_csv(path) if to == "csv" else pd.read_parquet(path)
         assert len(frame) == 3 * 2 * 3
+        assert pd.api.types.is_integer_dtype(frame["count"])
         row = frame.query("`data.n` == 12 and observable == 'variance' and generation == 3").iloc[0]
         there = whole[1].variance.sel({"data.n": 12, "generation": 3})
         assert [row[str(name)] for name in there.statistic.values] == there.values.tolist()

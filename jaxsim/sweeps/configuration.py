@@ -8,6 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+DERIVED = ("unit",)
+"""Keys of a sweep's configuration that follow from the others."""
 PACKAGES = ("jax", "jaxlib", "numpy", "zarr")
 
 
@@ -32,10 +34,10 @@ def differences(a: Any, b: Any, path: str = "") -> Iterator[tuple[str, Any, Any]
 
 
 def described(there: dict[str, Any], here: dict[str, Any], most: int = 4) -> str:
-    """The first keys that differ, with their values, in words."""
-    found = [
-        f"{key} is {_short(a)} there and {_short(b)} here" for key, a, b in differences(there, plain(here))
-    ]
+    """The first keys that differ, with their values, in words; one nobody sets only if it is alone."""
+    differing = list(differences(there, plain(here)))
+    chosen = [each for each in differing if each[0] not in DERIVED] or differing
+    found = [f"{key} is {_short(a)} there and {_short(b)} here" for key, a, b in chosen]
     return "; ".join(found[:most]) + (f"; and {len(found) - most} more" if len(found) > most else "")
 
 

@@ -112,11 +112,6 @@ class Store:
             which = f"point {point}, unit {unit}" if single else "several points"
             raise StoreError(self.place, f"{name} of {which} is damaged ({error})") from error
 
-    def require(self, name: str) -> None:
-        """Refuse a store that does not keep this array."""
-        if name not in self._arrays:
-            raise StoreError(self.place, f"it keeps no {name}")
-
     def data(self, point: int, unit: int) -> dict[str, np.ndarray]:
         """All data of a unit that is done.
 

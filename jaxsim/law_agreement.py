@@ -1,11 +1,10 @@
-"""Whether a sample follows a law: exact binomial tests at stated quantiles, and Kolmogorov-Smirnov.
+"""Whether a sample follows a law: exact binomial tests at stated quantiles.
 
-Neither needs a moment, so that both hold for tails of any weight, at any number of replicates.
+They need no moment, so that they hold for tails of any weight, at any number of replicates.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -111,79 +110,3 @@ def replicates_for_probability(
         if not short.any():
             return count
         count = np.where(short, np.ceil(1.02 * count), count)
-
-
-class LawVerdict(NamedTuple):
-    """A verdict on a whole distribution function.
-
-    Attributes:
-        distance: the greatest difference of two distribution functions.
-        threshold: the distance of an alarm.
-        smallest_discrepancy: the distance of laws that would have passed with probability `FALSE_PASS`.
-        verdict: "agrees" or "disagrees".
-    """
-
-    distance: float
-    threshold: float
-    smallest_discrepancy: float
-    verdict: str
-
-    @property
-    def holds(self) -> bool:
-        """Whether it agrees."""
-        return self.verdict == AGREES
-
-
-def agree_in_law(
-    values: ArrayLike,
-    cdf: Callable[[NDArray], ArrayLike],
-    *,
-    comparisons: int = 1,
-    false_alarm: float = FALSE_ALARM,
-    false_pass: float = FALSE_PASS,
-) -> LawVerdict:
-    """Kolmogorov-Smirnov of independent values against a distribution function.
-
-    P(sup |F_N - F| > e) <= 2 exp(-2 N e^2) for every N and F (Dvoretzky, Kiefer and Wolfowitz, 1956; the
-    constant is Massart's, 1990, doi:10.1214/aop/1176990746). By the triangle inequality laws further apart
-    than the sum of both radii are told apart.
-    """
-    values = np.sort(np.asarray(values, float).ravel())
-    count = len(values)
-    expected = np.asarray(cdf(values), float)
-    steps = np.arange(count + 1) / count
-    distance = float(max(np.max(steps[1:] - expected), np.max(expected - steps[:-1])))
-    return _law_verdict(distance, count, false_alarm / comparisons, false_pass)
-
-
-def two_samples_agree_in_law(
-    first: ArrayLike,
-    second: ArrayLike,
-    *,
-    comparisons: int = 1,
-    false_alarm: float = FALSE_ALARM,
-    false_pass: float = FALSE_PASS,
-) -> LawVerdict:
-    """Kolmogorov-Smirnov of two samples of one size N against each other.
-
-    P(sup |F_N - G_N| > e) <= 2 exp(-N e^2) for N >= 458 (Wei and Dudley, 2012,
-    doi:10.1016/j.spl.2011.11.012).
-
-    Raises:
-        ValueError: if the sizes differ or are below 458, where that inequality is not known.
-    """
-    first, second = np.sort(np.ravel(first)), np.sort(np.ravel(second))
-    if len(first) != len(second) or len(first) < 458:
-        raise ValueError(
-            f"samples of {len(first)} and {len(second)}: two equal sizes of at least 458 are needed"
-        )
-    everything = np.concatenate([first, second])
-    ranks = [np.searchsorted(side, everything, side="right") for side in (first, second)]
-    distance = float(np.max(np.abs(ranks[0] - ranks[1])) / len(first))
-    return _law_verdict(distance, len(first) / 2, false_alarm / comparisons, false_pass)
-
-
-def _law_verdict(distance: float, count: float, false_alarm: float, false_pass: float) -> LawVerdict:
-    threshold, slack = (float(np.sqrt(np.log(2 / rate) / (2 * count))) for rate in (false_alarm, false_pass))
-    # NaN must not pass
-    return LawVerdict(distance, threshold, threshold + slack, AGREES if distance <= threshold else DISAGREES)

@@ -119,9 +119,7 @@ def draw(rows: Rows) -> Figure:
         above, below = figure.subfigures(2, 1, height_ratios=[1, 1])
         strips = above.subplots(len(pictured), len(kinds), squeeze=False)
         for column, whose in enumerate(kinds):
-            strips[0, column].set_title(
-                {"loop": "the loop", "control": "control, trained on real digits"}[whose]
-            )
+            strips[0, column].set_title(TITLES[whose])
             for line, generation in enumerate(pictured):
                 _strip(strips[line, column], rows.where(whose=whose, generation=generation, metric=None))
                 if column == 0:

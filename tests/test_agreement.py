@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
+from two_samples import agree_in_law, two_samples_agree, two_samples_agree_in_law
 
 from jaxsim.agreement import (
     AGREES,
@@ -16,8 +17,7 @@ from jaxsim.agreement import (
     replicates_needed,
     smallest_discrepancy,
 )
-from jaxsim.engine_agreement import two_samples_agree
-from jaxsim.law_agreement import agree_in_law, agree_on_probability, two_samples_agree_in_law
+from jaxsim.law_agreement import agree_on_probability
 from jaxsim.tail import replicates_for_normal_tail, square_of_pearson
 
 NORMAL = Theory(0.0, 1.0, 0.0, 3.0)

@@ -20,7 +20,7 @@ from jaxsim.simulate import simulate
 from jaxsim.text import setting as markov
 from jaxsim.text import statistics as text_statistics
 from jaxsim.text.corpus import corpus
-from models.corpus import path_of
+from models.catalogue import data_folder
 from theory.discrete_source import Markov
 from theory.estimator import MaximumLikelihood, Smoothed
 from theory.loop import Loop, LoopError, Replace, Sampler
@@ -231,12 +231,17 @@ def test_the_vocabulary_of_embedded_prose_stays_in_the_exact_band():
     assert in_the_band(None, 1000, 5, 12) == (True, True)
 
 
+def stored(name):
+    """A corpus in the data folder; the test is skipped where it is not there."""
+    path = data_folder() / name
+    if not path.is_file():
+        pytest.skip(f"there is no file {path}")
+    return str(path)
+
+
 @pytest.fixture
 def shakespeare():
-    try:
-        return str(path_of("tinyshakespeare"))
-    except FileNotFoundError as missing:
-        pytest.skip(str(missing))
+    return stored("tinyshakespeare/input.txt")
 
 
 @pytest.mark.slow
@@ -247,10 +252,7 @@ def test_the_vocabulary_of_shakespeare_stays_in_the_exact_band(shakespeare):
 
 @pytest.mark.slow
 def test_words_of_wikitext():
-    try:
-        path = str(path_of("wikitext-2"))
-    except FileNotFoundError as missing:
-        pytest.skip(str(missing))
+    path = stored("wikitext-2/train.shuffled-articles.txt.gz")
     source = corpus(path, "words")
     assert len(source.symbols) == 33_278
     loop = Loop(Markov(text=path, symbols="words"), Replace(2000))
@@ -313,14 +315,3 @@ REFUSED = [
 def test_what_is_not_simulated_is_one_sentence(loop, words):
     with pytest.raises(LoopError, match=words):
         simulate(loop, 3, 10)
-
-
-def test_a_corpus_that_is_not_there(monkeypatch, tmp_path):
-    monkeypatch.delenv("AUTOPHAGY_DATA", raising=False)
-    with pytest.raises(FileNotFoundError, match="not set"):
-        path_of("tinyshakespeare")
-    monkeypatch.setenv("AUTOPHAGY_DATA", str(tmp_path))
-    with pytest.raises(FileNotFoundError, match="does not exist"):
-        path_of("tinyshakespeare")
-    with pytest.raises(FileNotFoundError, match="no corpus"):
-        path_of("iliad")

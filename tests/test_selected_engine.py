@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from literal_selection import SelectedLoop
 from scipy.stats import norm
+from two_samples import two_samples_agree
 
 from jaxsim.agreement import Sample, Theory, agree
-from jaxsim.engine_agreement import two_samples_agree
 from jaxsim.simulate import simulate
 from theory.loop import Gaussian, Loop, LoopError, Replace, Unbiased
 from theory.policy import (

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import xarray as xr
 from scipy import stats
+from two_samples import agree_in_law
 
 from autophagy.asymptotics import OfLimit, OfMedian
 from autophagy.confrontation import LEVELS, RESOLUTION, OfBound, OfLaw, OfMoments, Outcome, Wanted
 from autophagy.inequality import OfInequality
 from autophagy.verification import TOOTHLESS, _row
 from jaxsim.agreement import Sample, Theory, agree
-from jaxsim.law_agreement import agree_in_law, agree_on_probability
+from jaxsim.law_agreement import agree_on_probability
 from jaxsim.summary import STATISTICS
 from jaxsim.verdict import AGREES, DISAGREES, FALSE_ALARM, NOT_TESTABLE, alarm_threshold
 from theory.claim import Case, Claim, Experiment

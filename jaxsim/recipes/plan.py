@@ -109,12 +109,6 @@ def _reads_batches(forms: Iterable[Form]) -> bool:
     return any(piece[0] == "batch" for portion in portions for piece in portion.pieces)
 
 
-def points_drawn(loop: Loop, generations: int) -> float:
-    """Points that the literal engine draws and reads, on average over the generations."""
-    table = plan(loop, generations, extended=False).table
-    return float(table.count.sum() + table.total.sum()) / generations
-
-
 def tabulated(rows: list[dict[str, list]], generations: int) -> Table:
     """Rows as arrays, padded, and continued in arithmetic progression to `generations` rows."""
     columns = []

@@ -15,8 +15,8 @@ and birds a grey-green with a spot.
 That colour images degrade and the Fréchet distance rises is what Martinez et al. (2023), arXiv:2306.06130,
 found: confirmed, beside a control. The set-up is theirs (DDIM with 20 steps, cosine schedule, AdamW, averaged
 weights) at a size for a processor: 16 x 16 pixels in the place of 32 x 32, a perceptron in the place of a
-U-Net, 2,000 images a generation. Width and steps were chosen by generation 1 alone, before the loops were
-run. The full size lies ready in `paper_figs/loops`.
+U-Net, 2,000 images a generation. Network, width and steps were chosen by what generation 1 looked like
+alone. The full size lies ready in `paper_figs/loops`.
 
 The archives have no classes: a classifier of 102 or 200 kinds with some 50 images of each would be poor. The
 Fréchet distance, precision, recall, coverage and variance are therefore taken in the first 64 principal axes

@@ -54,6 +54,20 @@ SURE = 3.0
 """Standard errors beyond which c differs from 1."""
 
 
+class Reference(NamedTuple):
+    """Real points that were not trained on, the same for every replicate.
+
+    Attributes:
+        mean: theirs, [direction].
+        count: how many they are.
+        pool: how many training sets are drawn from, without replacement; infinite for a law.
+    """
+
+    mean: np.ndarray
+    count: int
+    pool: float = np.inf
+
+
 class Learnt(NamedTuple):
     """What generation 1 says, direction by direction.
 
@@ -201,7 +215,7 @@ def foresee(
     eaten, unit = (
         _unit(loop, real, generation.spectrum[f"{whose}_variance"]) * response for whose in ("eaten", "loop")
     )
-    reference = judge.held_out_mean(features), len(real.held_out[0])
+    reference = Reference(judge.held_out_mean(features), len(real.held_out[0]), real.most or np.inf)
     learnt = learn(Sampler(to, eaten, made, shrinking), first, chosen, reference)
     start = first["loop_covariance"][:, chosen][:, :, chosen]
     paths = {
@@ -236,16 +250,14 @@ def _unit(loop: Loop, real: Real, variances: np.ndarray) -> np.ndarray:
     return variances.sum(axis=1, keepdims=True) / np.prod(real.shape)
 
 
-def learn(
-    sampler: Sampler, first: dict[str, np.ndarray], chosen: np.ndarray, reference: tuple[np.ndarray, int]
-) -> Learnt:
+def learn(sampler: Sampler, first: dict[str, np.ndarray], chosen: np.ndarray, reference: Reference) -> Learnt:
     """What generation 1 says.
 
     Args:
         sampler: what it explains, in the units of the training set.
         first: moments of generation 1.
         chosen: directions.
-        reference: the mean of real points that were not trained on, and how many they are.
+        reference: what means are compared with.
     """
     eaten, loop = first["eaten_variance"][:, chosen], first["loop_variance"][:, chosen]
     replicates = len(eaten)
@@ -259,13 +271,18 @@ def learn(
         excess = float(np.mean(log_network.var(axis=0, ddof=1) / sampling))
     spread = np.sqrt(sampling * excess)
     error = spread / np.sqrt(replicates)
-    held_out, known = reference
     gaps = [
         mean_discrepancy(mean, 0.0, variance)
-        for mean, variance in zip(first["loop_mean"][:, chosen] - held_out[chosen], eaten, strict=True)
+        for mean, variance in zip(first["loop_mean"][:, chosen] - reference.mean[chosen], eaten, strict=True)
     ]
     size = inverse_effective_size(
-        float(np.mean(gaps)), float(np.exp(log_bias.mean())), sampler.made, known, len(chosen) * replicates
+        float(np.mean(gaps)),
+        float(np.exp(log_bias.mean())),
+        sampler.made,
+        reference.count,
+        len(chosen),
+        replicates,
+        reference.pool,
     )
     return Learnt(
         Estimate(log_bias.mean(axis=0), error),

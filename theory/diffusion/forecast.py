@@ -82,18 +82,41 @@ def expected_discrepancy(n: float, bias: float, count: float, reference: float) 
 
 
 def inverse_effective_size(
-    q: float, bias: float, count: float, reference: float, directions: int
+    q: float,
+    bias: float,
+    count: float,
+    reference: float,
+    directions: int,
+    replicates: int = 1,
+    pool: float = np.inf,
 ) -> Estimate:
-    """1 / n_eff = Q - lambda / n_g - 1 / n_ref, with the error Q sqrt(2 / d): poor unless d is large.
+    r"""1 / n_eff = Q - lambda / n_g - 1 / n_ref, and its error: poor unless d is large.
+
+    R replicates are compared with one reference mean, and draw their training sets from one pool of N points
+    without replacement. In a direction, in units of its variance, gap_r = f + e_r: f, the pool's mean less
+    the reference's, is shared and has the variance F = 1/n_ref + 1/N; e_r is each replicate's own, with the
+    variance E = 1/n_eff - 1/N + lambda/n_g. E Q = F + E whatever is shared, but for normal gaps
+
+        Var gap_r^2 = 2 (F + E)^2,    Cov(gap_r^2, gap_s^2) = 2 F^2,
+        Var Q = (2 / d) (F^2 + (2 F E + E^2) / R)
+
+    in d independent directions: replicates do not reduce F^2. E is Q - F, but at least the lambda/n_g of
+    what was generated. Own derivation.
 
     Args:
-        q: of `mean_discrepancy`, over all directions.
+        q: of `mean_discrepancy`, over all directions and replicates.
         bias: a typical lambda.
         count: n_g.
-        reference: n_ref.
-        directions: d, times the number of seeds pooled.
+        reference: n_ref, the same points for every replicate.
+        directions: d.
+        replicates: R.
+        pool: N, the points that training sets are drawn from, none of them in the reference; infinite for a
+            law.
     """
-    return Estimate(np.asarray(q - bias / count - 1 / reference), np.asarray(q * np.sqrt(2 / directions)))
+    shared = 1 / reference + 1 / pool
+    own = max(q - shared, bias / count)
+    variance = 2 / directions * (shared**2 + (2 * shared * own + own**2) / replicates)
+    return Estimate(np.asarray(q - bias / count - 1 / reference), np.sqrt(np.asarray(variance)))
 
 
 def log_drift(n: float) -> float:

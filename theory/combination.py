@@ -6,7 +6,7 @@ What is in the table makes sense; whether there is a closed form or an engine fo
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from theory.discrete_source import Categorical, Markov, Poisson
 from theory.estimator import KernelDensity, MaximumLikelihood, Smoothed, Unbiased, Weighted
@@ -15,16 +15,13 @@ from theory.linear import LeastSquares, Linear, Ridge, check_linear
 from theory.policy import (
     OPTIMAL_IN_TIME,
     Accumulate,
-    AccumulateSubsample,
     Fixed,
     Fresh,
     Heal,
-    Memory,
     Peers,
     Policy,
     Replace,
     Web,
-    Window,
     WrittenRecipe,
 )
 from theory.quantity import LoopError, is_symbolic
@@ -59,10 +56,8 @@ class Row(NamedTuple):
     starts: bool = True
 
 
-ONE_MODEL = (
-    Replace, Accumulate, AccumulateSubsample, Window, Memory, Fresh, Fixed, Web, Heal, WrittenRecipe,
-)  # fmt: skip
-NO_MOMENTS = (Replace, Accumulate, AccumulateSubsample, Window, Memory, Fresh, Fixed, Web, WrittenRecipe)
+ONE_MODEL = tuple(policy for policy in get_args(Policy) if policy is not Peers)
+NO_MOMENTS = tuple(policy for policy in ONE_MODEL if policy is not Heal)
 BY_VALUE = (TopFraction, BestOf, BradleyTerry, Tilt, Verifier)
 BY_LABEL = (Detector, Correction)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from theory.counts import check_count
+from theory.frozen import settle
 from theory.quantity import LoopError, Number, is_symbolic, one_of, positive, real
 
 AFFINE, MLP, UNET = "affine", "mlp", "unet"
@@ -17,11 +18,6 @@ LINEAR, COSINE, EDM = "linear", "cosine", "edm"
 DDIM, DDPM, HEUN = "ddim", "ddpm", "heun"
 ADAM, ADAMW = "adam", "adamw"
 LINEAR_STEPS = 1000
-
-
-def _set(part: object, **values: object) -> None:
-    for key, value in values.items():
-        object.__setattr__(part, key, value)
 
 
 @dataclass(frozen=True)
@@ -59,7 +55,7 @@ class Diffusion:
     def __post_init__(self):
         for key, words in self.choices.items():
             one_of(key, getattr(self, key), words)
-        _set(self, steps=check_count("steps", self.steps, 2), eta=real("eta", self.eta))
+        settle(self, steps=check_count("steps", self.steps, 2), eta=real("eta", self.eta))
         if not is_symbolic(self.eta) and not 0 <= self.eta <= 1:
             raise LoopError("eta", self.eta, "a number from 0 to 1 is needed")
         if self.eta != 0 and self.sampler != DDIM:
@@ -75,7 +71,7 @@ class Diffusion:
             if self.network != AFFINE:
                 if value is None:
                     raise LoopError(key, None, "it is missing")
-                _set(self, **{key: check_count(key, value, 1)})
+                settle(self, **{key: check_count(key, value, 1)})
         if self.network != AFFINE and self.width % 8:
             raise LoopError("width", self.width, "a multiple of 8 is needed")
 
@@ -108,7 +104,7 @@ class Training:
 
     def __post_init__(self):
         one_of("optimiser", self.optimiser, self.choices["optimiser"])
-        _set(
+        settle(
             self,
             rate=real("rate", self.rate),
             steps=check_count("steps", self.steps, 1),
@@ -117,10 +113,10 @@ class Training:
         )
         positive("rate", self.rate)
         if self.clip is not None:
-            _set(self, clip=real("clip", self.clip))
+            settle(self, clip=real("clip", self.clip))
             positive("clip", self.clip)
         if self.context_dropout is not None:
-            _set(self, context_dropout=_share("context_dropout", self.context_dropout))
+            settle(self, context_dropout=_share("context_dropout", self.context_dropout))
 
 
 def _share(key: str, value: object) -> Any:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import MISSING, fields, is_dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, get_args
 
 from theory.combination import GENERATED, TABLE, only, usual_estimator
 from theory.discrete_source import Categorical, Markov, Poisson
@@ -17,17 +17,8 @@ from theory.linear import LeastSquares, Linear, Ridge
 from theory.loop import Loop
 from theory.loop_tables import TABLES, json_tables, tables, toml_tables
 from theory.policy import (
-    Accumulate,
-    AccumulateSubsample,
-    Fixed,
-    Fresh,
     Heal,
-    Memory,
-    Peers,
-    Replace,
-    Web,
-    Window,
-    WrittenRecipe,
+    Policy,
 )
 from theory.quantity import LoopError, is_symbolic
 from theory.sampler import Sampler
@@ -35,22 +26,7 @@ from theory.selection import RULES
 from theory.source import Gaussian, Images, Mixture
 
 FAMILIES = {part.family: part for part in (Gaussian, Mixture, Categorical, Poisson, Linear, Markov, Images)}
-POLICIES = {
-    part.policy: part
-    for part in (
-        Replace,
-        Accumulate,
-        AccumulateSubsample,
-        Window,
-        Memory,
-        Fresh,
-        Fixed,
-        Web,
-        Peers,
-        Heal,
-        WrittenRecipe,
-    )
-}
+POLICIES = {part.policy: part for part in get_args(Policy)}
 ESTIMATORS = {
     part.name: part
     for part in (MaximumLikelihood, Unbiased, Weighted, Smoothed, KernelDensity, LeastSquares, Ridge)

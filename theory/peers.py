@@ -6,12 +6,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from theory.counts import Count, check_count, check_fit
+from theory.frozen import settle
 from theory.quantity import LoopError, array
-
-
-def _set(part: object, **values: object) -> None:
-    for key, value in values.items():
-        object.__setattr__(part, key, value)
 
 
 @dataclass(frozen=True)
@@ -50,8 +46,8 @@ class Peers:
             targets = array("targets", self.targets, 2)
             if not isinstance(targets, tuple) or len(targets) != size:
                 raise LoopError("targets", targets, f"{size} means are needed, one a model")
-            _set(self, targets=targets)
-        _set(self, models=size, real=real, counts=None if self.counts is None else counts)
+            settle(self, targets=targets)
+        settle(self, models=size, real=real, counts=None if self.counts is None else counts)
         for row, own in zip(counts, real if isinstance(real, tuple) else (real,) * size, strict=True):
             check_fit("counts" if self.counts is not None else "per_model", sum(row) + own)
 
@@ -59,7 +55,7 @@ class Peers:
         if self.counts is None:
             size = check_count("models", self.models, 1)
             each = check_count("per_model", self.per_model)
-            _set(self, per_model=each)
+            settle(self, per_model=each)
             return ((each,) * size,) * size
         counts = self.counts.tolist() if hasattr(self.counts, "tolist") else self.counts
         if not isinstance(counts, list | tuple) or not counts:

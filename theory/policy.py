@@ -18,6 +18,7 @@ from theory.counts import (
     check_share,
     is_constant,
 )
+from theory.frozen import settle
 from theory.peers import Peers
 from theory.quantity import LoopError, Number, is_symbolic
 from theory.replacement import Replace
@@ -42,11 +43,6 @@ OPTIMAL = "optimal"
 OPTIMAL_IN_TIME = "optimal-in-time"
 
 
-def _set(part: object, **values: object) -> None:
-    for key, value in values.items():
-        object.__setattr__(part, key, value)
-
-
 @dataclass(frozen=True)
 class Accumulate:
     """Every generation is fitted to all points so far: the policy `accumulate`.
@@ -59,7 +55,7 @@ class Accumulate:
     policy: ClassVar[str] = "accumulate"
 
     def __post_init__(self):
-        _set(self, n=check_schedule("n", self.n, 2, 1))
+        settle(self, n=check_schedule("n", self.n, 2, 1))
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,7 @@ class AccumulateSubsample:
     policy: ClassVar[str] = "accumulate-subsample"
 
     def __post_init__(self):
-        _set(self, n=check_schedule("n", self.n, 2, 2))
+        settle(self, n=check_schedule("n", self.n, 2, 2))
 
 
 @dataclass(frozen=True)
@@ -93,7 +89,7 @@ class Window:
     def __post_init__(self):
         width = check_count("width", self.width, 1)
         least = 2 if width == 1 else 1
-        _set(self, n=check_schedule("n", self.n, least, least), width=width)
+        settle(self, n=check_schedule("n", self.n, least, least), width=width)
 
 
 @dataclass(frozen=True)
@@ -112,7 +108,7 @@ class Memory:
     policy: ClassVar[str] = "memory"
 
     def __post_init__(self):
-        _set(
+        settle(
             self,
             real=check_count("real", self.real),
             per_model=check_count("per_model", self.per_model, 1),
@@ -142,7 +138,7 @@ class Fresh:
     policy: ClassVar[str] = "fresh"
 
     def __post_init__(self):
-        _set(
+        settle(
             self,
             real=check_schedule("real", self.real, 0, 0),
             synthetic=check_schedule("synthetic", self.synthetic, 0, 0),
@@ -155,7 +151,7 @@ class Fresh:
             return
         if self.composition == "iid":
             raise LoopError("weight", self.weight, "with iid composition every point weighs the same")
-        _set(self, weight=self._checked_weight())
+        settle(self, weight=self._checked_weight())
         for key, count in (("real", self.real), ("synthetic", self.synthetic)):
             if is_constant(count) and not is_symbolic(count) and count == 0:
                 raise LoopError(key, count, "a weight needs real and synthetic points")
@@ -189,7 +185,7 @@ class Fixed:
     policy: ClassVar[str] = "fixed"
 
     def __post_init__(self):
-        _set(self, real=check_count("real", self.real), synthetic=check_count("synthetic", self.synthetic))
+        settle(self, real=check_count("real", self.real), synthetic=check_count("synthetic", self.synthetic))
         check_fit("real", self.real)
 
 
@@ -211,7 +207,7 @@ class Web:
     policy: ClassVar[str] = "web"
 
     def __post_init__(self):
-        _set(
+        settle(
             self,
             start=check_count("start", self.start),
             real=check_count("real", self.real),
@@ -222,7 +218,7 @@ class Web:
         if not is_symbolic(inflow) and inflow == 0:
             raise LoopError("synthetic", self.synthetic, "nothing is added to the web")
         if self.n is not None:
-            _set(self, n=check_schedule("n", self.n, 2, 2))
+            settle(self, n=check_schedule("n", self.n, 2, 2))
             first = self.n[0] if isinstance(self.n, tuple) else self.n
             if isinstance(first, int) and isinstance(self.start, int) and first > self.start:
                 raise LoopError("n", first, f"generation 1 sees a web of {self.start} points")
@@ -253,7 +249,7 @@ class Heal:
     def __post_init__(self):
         if isinstance(self.contaminated, Heal) or not isinstance(self.contaminated, Policy):
             raise LoopError("contaminated", self.contaminated, "a data table, itself not of heal, is needed")
-        _set(
+        settle(
             self,
             generations=check_count("generations", self.generations, 1),
             real=check_count("real", self.real, 1),

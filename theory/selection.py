@@ -11,20 +11,16 @@ the most typical points are those nearest the model's mean in its own metric.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args
 
 from theory.counts import check_count
+from theory.frozen import settle
 from theory.quantity import LoopError, Number, array, flag, is_symbolic, one_of, positive, real
 
 LINEAR, TYPICALITY, QUADRATIC = "linear", "typicality", "quadratic"
 POPULATION, POOL = "population", "pool"
 SCORES = (LINEAR, TYPICALITY)
 REWARDS = (LINEAR, QUADRATIC)
-
-
-def _set(part: object, **values: object) -> None:
-    for key, value in values.items():
-        object.__setattr__(part, key, value)
 
 
 def _direction(value: object) -> Any:
@@ -41,7 +37,7 @@ def _scored(rule: TopFraction | BestOf) -> None:
     if rule.score == TYPICALITY and rule.direction is not None:
         raise LoopError("direction", rule.direction, "typicality has no direction")
     if rule.score == LINEAR:
-        _set(rule, direction=_direction(1.0 if rule.direction is None else rule.direction))
+        settle(rule, direction=_direction(1.0 if rule.direction is None else rule.direction))
 
 
 @dataclass(frozen=True)
@@ -69,7 +65,7 @@ class TopFraction:
         fraction = real("fraction", self.fraction)
         if not is_symbolic(fraction) and not 0 < fraction <= 1:
             raise LoopError("fraction", fraction, "a fraction greater than 0 and at most 1 is needed")
-        _set(self, fraction=fraction)
+        settle(self, fraction=fraction)
         _scored(self)
         one_of("threshold", self.threshold, (POPULATION, POOL))
         flag("applies_to_source", self.applies_to_source)
@@ -93,7 +89,7 @@ class BestOf:
     rule: ClassVar[str] = "best-of"
 
     def __post_init__(self):
-        _set(self, candidates=check_count("candidates", self.candidates, 1))
+        settle(self, candidates=check_count("candidates", self.candidates, 1))
         _scored(self)
         flag("applies_to_source", self.applies_to_source)
 
@@ -118,7 +114,7 @@ class BradleyTerry:
     rule: ClassVar[str] = "bradley-terry"
 
     def __post_init__(self):
-        _set(
+        settle(
             self,
             candidates=check_count("candidates", self.candidates, 1),
             strength=_not_negative("strength", self.strength),
@@ -156,17 +152,17 @@ class Tilt:
 
     def __post_init__(self):
         one_of("reward", self.reward, REWARDS)
-        _set(self, strength=_not_negative("strength", self.strength))
+        settle(self, strength=_not_negative("strength", self.strength))
         if self.reward == LINEAR:
             if self.centre is not None:
                 raise LoopError("centre", self.centre, "a linear reward has no centre")
-            _set(self, direction=_direction(1.0 if self.direction is None else self.direction))
+            settle(self, direction=_direction(1.0 if self.direction is None else self.direction))
         else:
             if self.direction is not None:
                 raise LoopError("direction", self.direction, "a quadratic reward has no direction")
             if self.centre is None:
                 raise LoopError("centre", None, "it is missing")
-            _set(self, centre=array("centre", self.centre, 1))
+            settle(self, centre=array("centre", self.centre, 1))
         flag("applies_to_source", self.applies_to_source)
 
 
@@ -188,7 +184,7 @@ class Detector:
             value = _not_negative(key, getattr(self, key))
             if not is_symbolic(value) and value > 1:
                 raise LoopError(key, value, "a probability is at most 1")
-            _set(self, **{key: value})
+            settle(self, **{key: value})
         if self.true_positive == 0 and self.false_positive == 0:
             raise LoopError("true_positive", self.true_positive, "nothing would ever be kept")
 
@@ -211,7 +207,7 @@ class Verifier:
     def __post_init__(self):
         radius = real("radius", self.radius)
         positive("radius", radius)
-        _set(self, centre=array("centre", self.centre, 1), radius=radius)
+        settle(self, centre=array("centre", self.centre, 1), radius=radius)
         flag("applies_to_source", self.applies_to_source)
 
 
@@ -227,14 +223,12 @@ class Correction:
     rule: ClassVar[str] = "correction"
 
     def __post_init__(self):
-        _set(self, gamma=_not_negative("gamma", self.gamma))
+        settle(self, gamma=_not_negative("gamma", self.gamma))
 
 
 Rule = TopFraction | BestOf | BradleyTerry | Tilt | Detector | Verifier | Correction
 
-RULES = {
-    part.rule: part for part in (TopFraction, BestOf, BradleyTerry, Tilt, Detector, Verifier, Correction)
-}
+RULES = {part.rule: part for part in get_args(Rule)}
 
 
 def check_dimension(rule: Rule, source: Any) -> None:

@@ -56,6 +56,7 @@ def _one_fit(derivation: Derivation) -> list[str]:
     return [
         "    m' = m + sigma sqrt(lambda/n) Z, sigma'^2 = sigma^2 lambda A, l' = l + log(lambda) + log(A),",
         f"    Z standard normal, A = chi2_(n-1) / {divisor}, independent (Cochran){fixed};",
+        "    lambda the sampler's bias: the variance of a sampled point over the model's;",
     ]
 
 

@@ -7,7 +7,7 @@ else. Where a pool grows, its size N is a symbol and one generation's map is giv
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
@@ -15,13 +15,15 @@ import numpy as np
 import sympy as sp
 
 from theory.loop import Gaussian, Loop, LoopError, MaximumLikelihood
-from theory.policy import Accumulate
+from theory.policy import Accumulate, AccumulateSubsample, Heal, Web
 from theory.provenance import Provenance, rational
 from theory.provenance.alike import merged
-from theory.provenance.of_loop import settings_of
+from theory.provenance.of_loop import sample_variance, settings_of
+from theory.recipes.accumulate_limits import largest_bias
 from theory.recipes.affine_step import AffineStep, Label, affine_step, probed
 from theory.recipes.higher_moments import recipe_for
 from theory.recipes.optimal_weight import settled
+from theory.recipes.positive_form import positive_form, product_limit, shortest_power
 from theory.recipes.reading import at_rest, stability
 from theory.recipes.symbols import LAMBDA, POOL, S0, K, N, T, Z, named
 from theory.replace.fits import sampling_factor
@@ -37,19 +39,41 @@ class RecipeDerivation:
 
     Attributes:
         loop: on the line (in d dimensions the source of variance 1 stands for it), its weight a number.
+        counts: whether counts and weights become symbols; if not, the source's variance still does.
     """
 
     loop: Loop
+    counts: bool = True
 
     @cached_property
     def in_symbols(self) -> Loop:
         """The loop with symbols for its counts."""
-        return self.loop.with_(data=named(self.loop.data))
+        return self.loop.with_(data=named(self.loop.data)) if self.counts else self.loop
 
     @property
     def is_named(self) -> bool:
         """Whether it has symbols for numbers."""
-        return self.in_symbols.data != self.loop.data
+        return not self.counts or self.in_symbols.data != self.loop.data
+
+    @cached_property
+    def values(self) -> dict[sp.Symbol, sp.Rational]:
+        """What the loop has for each symbol."""
+        found = {S0: self.loop.source.variance, LAMBDA: sample_variance(self.loop.sampler)}
+        for field in fields(self.in_symbols.data):
+            if isinstance(symbol := getattr(self.in_symbols.data, field.name), sp.Symbol):
+                found[symbol] = getattr(self.loop.data, field.name)
+        return {symbol: sp.Rational(rational(value)) for symbol, value in found.items()}
+
+    @cached_property
+    def contaminated(self) -> RecipeDerivation | None:
+        """Of `heal`: the generations before, in their numbers; None where they never repeat themselves."""
+        data = self.loop.data
+        if not isinstance(data, Heal):
+            return None
+        before = RecipeDerivation(self.loop.with_(data=data.contaminated), counts=False)
+        step = before.step
+        held = step.generation if step is not None else recipe_for(before.loop).settled
+        return before if before._system()[0] and held < data.generations else None
 
     @cached_property
     def step(self) -> AffineStep | None:
@@ -94,29 +118,61 @@ class RecipeDerivation:
         if len(self.step.labels) <= MOST_SYMBOLIC:
             found = sp.roots(sp.Poly(self.step.polynomial(Z), Z))
             if sum(found.values()) == len(self.step.labels) and all(sp.count_ops(x) < 40 for x in found):
-                return tuple(sp.factor(x) for x, count in found.items() for _ in range(count))
+                shown = {x: self.written(x) for x in found}
+                return tuple(shown[x] for x, count in found.items() for _ in range(count))
         values = np.linalg.eigvals(np.array(self._numeric().matrix, float))
         return tuple(_number(x) for x in sorted(values.tolist(), key=lambda x: (-abs(x), x.real)))
 
     @cached_property
     def threshold(self) -> Any | None:
-        """The lambda from which second moments grow without bound, in symbols or numbers; None if unknown."""
+        """The lambda from which second moments grow without bound: exact, or a float; None if unknown.
+
+        Real data and conserved means have eigenvalues that no lambda moves; they are divided out.
+        """
         if self.step is not None and 0 < len(self.step.labels) <= MOST_SYMBOLIC:
             biased = affine_step(
                 merged(recipe_for(self.in_symbols), self.loop),
                 number=sp.sympify,
                 **(self._settings() | {"bias": LAMBDA}),
             )
-            at_one = sp.factor(biased.polynomial(Z).subs(Z, 1))
+            polynomial = sp.factor(biased.polynomial(Z))
+            while (at_one := sp.factor(polynomial.subs(Z, 1))) == 0:
+                polynomial = sp.cancel(polynomial / (Z - 1))
             roots = (
                 [x for x in sp.solve(at_one, LAMBDA) if x.is_positive is not False]
                 if at_one.has(LAMBDA)
                 else []
             )
             if len(roots) == 1:
-                return sp.factor(roots[0])
+                return self.written(roots[0])
+        found = largest_bias(self.in_symbols)
+        if found is not None:
+            return sp.oo if found == sp.oo else sp.factor(sp.nsimplify(found, rational=True))
         found = stability(self.loop)
         return None if found is None else sp.Float(found, 6) if np.isfinite(found) else sp.oo
+
+    @property
+    def includes_threshold(self) -> bool:
+        """Whether second moments are still bounded at lambda = `threshold`: in a pool without real inflow.
+
+        There a generation adds a share of order 1/t to the pool: E s follows t^(lambda - threshold), and m
+        has steps of order t^(lambda - threshold - 2), which have a sum. With real inflow E s follows log t at
+        the threshold. Where one map is applied over and over, the eigenvalue that has come to 1 adds what
+        real data feed it every time; without real data E s stays as it is and E[m^2] grows by a share of it
+        every time. Own derivation.
+        """
+        data = self.loop.data
+        if isinstance(data, Web):
+            return data.real == 0
+        return isinstance(data, Accumulate | AccumulateSubsample)
+
+    @property
+    def is_bounded(self) -> bool | None:
+        """Whether the loop's own lambda keeps second moments bounded; None where it is not known."""
+        if self.threshold is None:
+            return None
+        own, bound = self.values[LAMBDA], sp.sympify(self.threshold).subs(self.values)
+        return bool(own <= bound) if self.includes_threshold else bool(own < bound)
 
     @cached_property
     def stationary(self) -> tuple[Any, Any] | None:
@@ -128,7 +184,7 @@ class RecipeDerivation:
             fit = (step if len(step.labels) <= MOST_SYMBOLIC else self._numeric()).stationary()[0]
         except ArithmeticError:
             return None
-        return tuple(sp.factor(sp.sympify(x)) for x in (fit.mean_square, fit.variance))
+        return self.written(fit.mean_square), self.written(fit.variance)
 
     @cached_property
     def solution(self) -> tuple[Any, Any] | None:
@@ -138,9 +194,7 @@ class RecipeDerivation:
         The coefficients are those that the first generations ask for; one more generation must agree.
         """
         step, roots = self.step, dict.fromkeys((sp.Integer(1), *self.eigenvalues))
-        if step is None or not step.labels or len(step.labels) > MOST_SYMBOLIC:
-            return None
-        if any(root.has(sp.Float) or _has_roots(root) for root in roots):
+        if step is None or not step.labels or self.why_unsolved is not None:
             return None
         rates = list(roots)
         _, matrix, offset = self._system()
@@ -157,10 +211,24 @@ class RecipeDerivation:
             late = sum(w * rate ** len(rates) for w, rate in zip(weights, rates, strict=True))
             if sp.simplify(late - values[-1][place]) != 0:
                 return None
-            found.append(
-                sum(w * rate ** (T - step.generation) for w, rate in zip(weights, rates, strict=True))
-            )
+            first = step.generation
+            terms = [shortest_power(*pair, T - first, first) for pair in zip(weights, rates, strict=True)]
+            found.append(sum(positive_form(term, self.values) for term in terms))
         return found[0], found[1]
+
+    @property
+    def why_unsolved(self) -> str | None:
+        """Why a map has no `solution` in t; None if nothing is known against it."""
+        if self.step is None:
+            return None
+        size = len(self.step.labels)
+        if size > MOST_SYMBOLIC:
+            return f"the map has {size} coordinates, and only up to {MOST_SYMBOLIC} are solved in symbols"
+        if any(root.has(sp.Float) for root in self.eigenvalues):
+            return "the eigenvalues are no short formulas, and are given in numbers"
+        if any(map(_has_roots, self.eigenvalues)):
+            return "eigenvalues hold square roots, whose powers fill pages"
+        return None
 
     @cached_property
     def factor(self) -> Any | None:
@@ -183,9 +251,11 @@ class RecipeDerivation:
             return None
         if not isinstance(self.loop.estimator, MaximumLikelihood):
             return None
-        finite = sp.Product(self.factor, (K, 1, T))
-        closed = sp.product(self.factor, (K, 1, T))
-        return finite, sp.simplify(sp.limit(closed, T, sp.oo))
+        return sp.Product(self.factor, (K, 1, T)), product_limit(self.factor, K)
+
+    def written(self, value: Any) -> Any:
+        """The expression in factors, positive ones where they are so for the loop's numbers."""
+        return positive_form(sp.factor(sp.sympify(value)), self.values)
 
     def text(self) -> str:
         """The derivation in plain text."""

@@ -8,42 +8,33 @@ from typing import Any
 
 import sympy as sp
 
+from theory.policy import Heal
 from theory.recipes.affine_step import Label
 from theory.recipes.derivation import RecipeDerivation
-
-LEGEND = (
-    "m = mu - (mean of the source), s = sigma^2; a prime marks the next generation, [-1] the one before;",
-    "x is a stored batch, r a named real set, p the pool, q the second moment of one point of it.",
-)
-ALIKE = "M is the mean of m over all models, which have one law."
+from theory.recipes.legend import bias, symbols, variables
+from theory.recipes.symbols import LAMBDA
 
 
 def as_text(derivation: RecipeDerivation) -> str:
     """The recursion, its eigenvalues and threshold, the fixed point or the product, and numbers."""
     recursion = _recursion(derivation, plain, str)
-    alike = [ALIKE] if any("[M" in name for name, _ in recursion) else []
-    lines = [*LEGEND, *alike, *_symbols(derivation), "", "One generation of second moments:"]
-    if not recursion:
-        lines.append("    its counts or weights change from generation to generation: there is no one map")
-    lines += [f"    {left} = {right}" for left, right in recursion]
+    body = [*_recursion_lines(derivation, recursion)]
     if derivation.eigenvalues:
-        lines += ["", "Its eigenvalues:", *(f"    {value}" for value in derivation.eigenvalues)]
-    lines += ["", _threshold(derivation)]
+        body += ["", "Its eigenvalues:", *(f"    {value}" for value in derivation.eigenvalues)]
+    body += ["", *_threshold(derivation)]
     if derivation.stationary is not None:
         square, spread = derivation.stationary
-        lines += ["", "At rest:", f"    E[m^2] = {square}", f"    E[s] = {spread}"]
-    if derivation.solution is not None:
-        square, spread = derivation.solution
-        lines += ["", f"After t generations, t >= {derivation.step.generation}, from the source:"]
-        lines += [f"    E[m^2] = {square}", f"    E[s] = {spread}"]
+        body += ["", "At rest:", f"    E[m^2] = {square}", f"    E[s] = {spread}"]
+    body += _course(derivation)
     if derivation.factor is not None:
-        lines += ["", "Where N = n (k - 1), generation k multiplies E[s] by", f"    {derivation.factor}"]
+        body += ["", "Where N = n (k - 1), generation k multiplies E[s] by", f"    {derivation.factor}"]
     if derivation.product is not None:
         finite, limit = derivation.product
-        lines += ["", f"    E[s] = s_0 {finite}  ->  s_0 {limit}   (t -> oo)"]
+        body += ["", f"    E[s] = s_0 {finite}  ->  s_0 {limit}   (t -> oo)"]
     numbers = derivation.numbers()
-    lines += [""] if numbers else []
-    lines += [f"    {name}: {value:.10g}" for name, value in numbers.items()]
+    body += ["", "In the loop's numbers:"] if numbers else []
+    body += [f"    {name}: {value:.10g}" for name, value in numbers.items()]
+    lines = [*_legend(derivation, "\n".join(body)), "", *body]
     return "\n".join(lines) + "\n"
 
 
@@ -66,35 +57,80 @@ def as_latex(derivation: RecipeDerivation) -> str:
     return "".join(f"\\begin{{align*}}\n{display}\n\\end{{align*}}\n" for display in displays)
 
 
-def _symbols(derivation: RecipeDerivation) -> list[str]:
-    if not derivation.is_named:
-        return ["Counts and weights are the loop's numbers; s is in the source's units."]
-    return ["s_0 is the source's variance; counts and weights are symbols, whatever numbers the loop has."]
+def _legend(derivation: RecipeDerivation, body: str) -> list[str]:
+    """What stands in `body`, and what lambda is."""
+    before = derivation.contaminated
+    labels = [*derivation._system()[0], *(before._system()[0] if before is not None else ())]
+    lines = variables(labels, " ".join(map(plain, labels)))
+    if derivation.is_named:
+        lines += symbols(derivation.loop, derivation.in_symbols.data, body)
+        if derivation.loop.start is not None:
+            lines.append("The loop's own start is left out: model 0 is the source.")
+    else:
+        lines.append("Counts and weights are the loop's numbers; s is in the source's units.")
+    return [
+        *filter(None, lines),
+        bias(derivation.loop, LAMBDA in derivation._settings()["bias"].free_symbols),
+    ]
 
 
-def _threshold(derivation: RecipeDerivation) -> str:
+def _recursion_lines(derivation: RecipeDerivation, recursion: list[tuple[str, str]]) -> list[str]:
+    lines, before, data = [], derivation.contaminated, derivation.loop.data
+    if before is not None:
+        lines.append(f"One contaminated generation ({data.contaminated.policy}, {data.generations} of them):")
+        lines += [f"    {left} = {right}" for left, right in _recursion(before, plain, str)]
+        lines.append("")
+    if not isinstance(data, Heal):
+        lines.append("One generation of second moments:")
+    else:
+        lines.append(f"One healing generation (from {data.generations + 1} on), to which all below belongs:")
+    if not recursion:
+        lines.append("    its counts or weights change from generation to generation: there is no one map")
+    return lines + [f"    {left} = {right}" for left, right in recursion]
+
+
+def _course(derivation: RecipeDerivation) -> list[str]:
+    """The moments after t generations, or why they are not shown."""
+    if derivation.solution is not None:
+        square, spread = derivation.solution
+        heading = f"After t generations, t >= {derivation.step.generation}, from the source:"
+        return ["", heading, f"    E[m^2] = {square}", f"    E[s] = {spread}"]
+    if derivation.why_unsolved is None:
+        return []
+    return ["", f"No formula in t is shown: {derivation.why_unsolved}. The recursion gives every generation."]
+
+
+def _threshold(derivation: RecipeDerivation) -> list[str]:
     found = derivation.threshold
     if found is None:
-        return "No lambda is known from which on second moments grow without bound."
+        return ["No lambda is known from which on second moments grow without bound."]
     if found == sp.oo:
-        return "Second moments stay bounded for every lambda."
-    return f"Second moments stay bounded iff lambda is below {found}."
+        return ["Second moments stay bounded for every lambda."]
+    relation = "at most" if derivation.includes_threshold else "below"
+    how = " (a root found numerically)" if sp.sympify(found).has(sp.Float) else ""
+    kept = "is: they stay bounded" if derivation.is_bounded else "is not: they grow without bound"
+    value = sp.sympify(found).subs(derivation.values)
+    shown = "" if value == found else f", here {float(value):.10g}"
+    return [
+        f"Second moments stay bounded iff lambda is {relation} {found}{how}{shown}.",
+        f"The loop's lambda, {float(derivation.values[LAMBDA]):g}, {kept}.",
+    ]
 
 
 def _recursion(
     derivation: RecipeDerivation, name: Callable[[Label], str], show: Callable[[Any], str]
 ) -> list[tuple[str, str]]:
     labels, matrix, offset = derivation._system()
+    matrix, offset = (part.applyfunc(derivation.written) for part in (matrix, offset))
     lines = []
     for i, row in enumerate(labels):
         terms = [_term(matrix[i, j], name(column), show) for j, column in enumerate(labels)]
-        terms.append("" if offset[i] == 0 else show(sp.factor(offset[i])))
+        terms.append("" if offset[i] == 0 else show(offset[i]))
         lines.append((f"{name(row)}'", " + ".join(filter(None, terms)).replace("+ -", "- ") or "0"))
     return lines
 
 
 def _term(coefficient: Any, name: str, show: Callable[[Any], str]) -> str:
-    coefficient = sp.factor(coefficient)
     if coefficient == 0:
         return ""
     if coefficient in (1, -1):

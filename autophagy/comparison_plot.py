@@ -46,13 +46,17 @@ def draw_comparison(comparison: Comparison, path: str) -> None:
 
 
 def _panel(axes: Axes, comparison: Comparison, name: str, compared: Compared) -> None:
+    from scipy import stats
+
     from jaxsim.verdict import NOT_TESTABLE
+    from paper_figs.estimates import COVERAGE
     from paper_figs.style import BLUE, GREY, ORANGE, monte_carlo
     from paper_figs.style import theory as line
 
     judged = compared.agreement.mean
     first = (Ellipsis, *(0,) * (judged.sample.ndim - 1))
-    error = 1.96 * np.sqrt(np.asarray(compared.sample.variance) / np.asarray(compared.sample.count))
+    reach = stats.norm.ppf((1 + COVERAGE) / 2)
+    error = reach * np.sqrt(np.asarray(compared.sample.variance) / np.asarray(compared.sample.count))
     mean, error, verdict = (np.atleast_1d(part[first]) for part in (judged.sample, error, judged.verdict))
     axes.set_title(name.replace("_", " "))
     if judged.sample.ndim == 0:  # a first passage

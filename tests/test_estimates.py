@@ -28,6 +28,21 @@ def test_the_interval_of_a_mean_is_the_textbook_one():
     assert found == pytest.approx((3, 3 - half, 3 + half), rel=1e-12)
 
 
+def test_the_interval_of_few_is_students():
+    samples = np.array([1.0, 2.0, 3.0, 6.0])
+    found = estimates.of_few(samples)
+    half = stats.t.ppf(0.975, 3) * np.sqrt(14 / 3 / 4)
+    assert found == pytest.approx((3, 3 - half, 3 + half), rel=1e-12)
+    normal, divisor_n, of_one = (
+        half * stats.norm.ppf(0.975) / stats.t.ppf(0.975, 3),
+        half * 0.75**0.5,
+        half * 2,
+    )
+    for wrong in (normal, divisor_n, of_one):
+        assert found != pytest.approx((3, 3 - wrong, 3 + wrong), rel=0.1)
+    assert estimates.of_few(samples[:1]) == (1, 1, 1)
+
+
 def test_cochrans_rule_refuses_the_mean_of_a_product_of_many_factors():
     samples = np.zeros(2)  # unused where the skewness is known
     early, known = estimates.skewness(loop(100), "variance", 10, samples)

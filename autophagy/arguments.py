@@ -210,7 +210,17 @@ def _parser() -> argparse.ArgumentParser:
     sweep_arguments.add_parsers(commands)
     train_arguments.add_parsers(commands, loop, compiled, count, seed)
 
-    command = commands.add_parser("figures", parents=[compiled], help="paper figures from their rows")
+    from paper_figs import DATA, DEAR, FIGURES
+
+    command = commands.add_parser(
+        "figures",
+        parents=[compiled],
+        help="paper figures from their rows",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"names: {' '.join(name for name in FIGURES if name not in DEAR)}\n"
+        f"dear ones (their rows take long, or data to be fetched): {' '.join(DEAR)}\n"
+        f"their rows lie in {DATA}",
+    )
     command.add_argument("names", nargs="*", metavar="NAME", help="which (default all)")
     command.add_argument(
         "--collect",

@@ -73,9 +73,9 @@ class Perceptron(nnx.Module):
     """RMS-normed residual multilayer perceptron over the flattened point.
 
     In most directions of an image there is hardly anything but noise, and F there is a multiple of x, one for
-    each noise level. Layers too narrow cannot carry x in all directions, so that samples keep the noise: where
-    they are less than twice as wide as the point, such a multiple of x goes past them (own design; at 14 x 14
-    and width 256 it raised a classifier's confidence in generated digits from 0.67 to 0.80).
+    each noise level. Layers too narrow cannot carry x in all directions, so that samples keep the noise:
+    where they are less than twice as wide as the point, such a multiple of x goes past them (own design; at
+    14 x 14 and width 256 it raised a classifier's confidence in generated digits from 0.67 to 0.80).
     """
 
     def __init__(self, size: int, width: int, depth: int, classes: int, rngs: nnx.Rngs):

@@ -9,7 +9,8 @@ import pytest
 
 from jaxsim.agreement import Sample, Theory, agree, replicates_for
 from models.checkpoint import Checkpoints
-from models.feeding import FIT, REAL, SAMPLE, drawn, streams
+from models.choosing import candidates, kept, scoring
+from models.feeding import FIT, REAL, SAMPLE, SELECT, drawn, streams
 from models.generator import generator
 from models.loop import BlowUpError, Run
 from models.points import pool
@@ -237,6 +238,40 @@ def test_selections_act_on_what_is_generated(rule, tmp_path):
         assert variance > 0.6
     else:
         assert mean > 0.4
+
+
+def selected(rule, replicates):
+    """Mean and variance of the 20 points kept of what the first fit of `LINE` makes, a row a replicate."""
+    source, random = real(LINE), streams(LINE, 0, replicates)
+    made = generator(LINE, source)
+    points = drawn(source, random.rngs(REAL, 1), 20)
+    models, _ = made.fit(random.keys(FIT, 1), pool([points], None, 32), 20, None, 1.0, None)
+    raw = made.sample(random.keys(SAMPLE, 1), models, candidates(rule, 20))
+    chosen = kept(rule, raw, 20, scoring(rule, source, None), random.rngs(SELECT, 1), source)
+    values = chosen.values[..., 0].astype(float)
+    return np.stack([values.mean(axis=1), values.var(axis=1, ddof=1)], axis=1)
+
+
+def made_by_line():
+    """E sqrt(g(S)), E g(S), S the divisor-n variance of 20 standard normals: what the sampler makes of it."""
+    schedule = diffusion_schedule.cosine(AFFINE.steps)
+    (law,) = laws(lambda s: diffusion.ddim(schedule, s), 1.0, 20, 1)
+    variance = diffusion.ddim(schedule, np.exp(law.nodes))
+    return law.weights @ np.sqrt(variance), law.weights @ variance
+
+
+def test_the_best_of_three_have_the_mean_of_the_greatest_of_three_normals():
+    """E max of 3 is 3 / (2 sqrt pi) = 0.846, of 2 is 1 / sqrt pi = 0.564, times E sqrt(g(S))."""
+    root, square = made_by_line()
+    largest = {1: 0.0, 2: 1 / np.sqrt(np.pi), 3: 3 / (2 * np.sqrt(np.pi))}
+    spread = 1 + np.sqrt(3) / (2 * np.pi) - largest[3] ** 2  # variance of the greatest of three
+    variance = 1 / 20 + square * spread / 20 + largest[3] ** 2 * (square - root**2)
+    theory = Theory(largest[3] * root, variance)
+    resolution = (largest[3] - largest[2]) * root / np.sqrt(variance)
+    replicates = int(replicates_for(theory, resolution, 1)[0])
+    for rule, right in ((BestOf(3), True), (BestOf(2), False), (None, False)):
+        verdict = agree(Sample.of(selected(rule, replicates)[:, 0]), theory).mean
+        assert verdict.holds if right else verdict.disagrees
 
 
 def test_a_selection_that_a_network_cannot_have_is_refused(tmp_path):

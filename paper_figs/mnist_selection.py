@@ -10,7 +10,7 @@ place of 0.93, a recall of 0.6 in the place of 0.96.
 
 What the first loop lacks to the control is the loop's doing: in four generations confidence falls from 0.65
 to 0.43, coverage from 0.59 to 0.16, recall from 0.60 to 0.06, the entropy of classes from 2.29 to 1.97, while
-the control stays where it is. Digits dissolve. Where the surest half is kept they do not: confidence goes from
+the control stays. Digits dissolve. Where the surest half is kept they do not: confidence goes from
 0.85 to 0.92, that of real digits, precision from 0.94 to 0.99, above them, since samples crowd where digits
 are dense. Recall (0.56 to 0.10), coverage (0.69 to 0.38) and the entropy of classes (2.28 to 1.94) fall all
 the same. The control of this loop is its generation 1: trained on real digits, and chosen from.

@@ -6,7 +6,7 @@ control: the same training, each generation on real digits. What the control lac
 digits, is training's doing; what the loop lacks to the control is the loop's.
 
 The intervals are of the runs, given the split, the classifier and the held-out digits that all runs share;
-the dotted line is one draw of real digits, without an interval.
+the dotted line is one draw of real digits, without an interval, and for the confidence all held-out ones.
 """
 
 from __future__ import annotations

@@ -1,11 +1,13 @@
 """Six data policies around one diffusion model of handwritten digits, beside what a Gaussian loop would do.
 
-Generation 1 is fitted to real digits alone; what later generations are fitted to is the policy. Open markers:
-means over eight runs with 95% intervals (Student's t); grey band: the control, `replace` with real digits in
-every generation. Lines in (a): the expected variance of the Gaussian loop with the same policy, its sampling
-bias and its sample size estimated from generation 1 under `replace`, and from nothing later. (f) is (a) at
-the last generation: on the diagonal the Gaussian theory is right. The sample size is poorly known: 1 / n_eff
-is 0.0014 with a 95% interval from -0.0005 to 0.0034, since the eight runs share one pool and one reference.
+Generation 1 is fitted to real digits alone; what later generations are fitted to is the policy. Open
+markers: means over eight runs with 95% intervals (Student's t), given the split, the classifier and the
+held-out digits that all runs share; dotted: one draw of real digits, for the confidence all held-out ones;
+grey band: the control, `replace` with real digits in every generation. Lines in (a): the expected variance
+of the Gaussian loop with the same policy, its sampling bias and its sample size estimated from generation 1
+under `replace`, and from nothing later. (f) is (a) at the last generation: on the diagonal the Gaussian
+theory is right. The sample size is poorly known: 1 / n_eff is 0.0014 with a 95% interval from -0.0005 to
+0.0034, since the eight runs share one pool and one reference.
 
 The order of the policies at the last generation is the theory's. The amounts are not: every loop loses less
 variance than a Gaussian loop with a constant bias, since the bias weakens from generation to generation;

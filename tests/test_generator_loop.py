@@ -1,16 +1,19 @@
 """The loop around a diffusion model: its numbers, its resumption, its policies."""
 
 import json
+import math
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from scipy.stats import norm
+from two_samples import two_samples_agree_in_law
 
 from jaxsim.agreement import Sample, Theory, agree, replicates_for
 from models.checkpoint import Checkpoints
-from models.choosing import candidates, kept, scoring
-from models.feeding import FIT, REAL, SAMPLE, SELECT, drawn, streams
+from models.choosing import scoring
+from models.feeding import FIT, REAL, SAMPLE, Kitchen, drawn, streams
 from models.generator import generator
 from models.loop import BlowUpError, Run
 from models.points import pool
@@ -34,6 +37,7 @@ from theory.policy import (
     Window,
     WrittenRecipe,
 )
+from theory.recipe import recipe
 from theory.selection import BestOf, BradleyTerry, Correction, TopFraction, Verifier
 
 AFFINE = Diffusion("affine", "cosine", 10, "ddim")
@@ -219,36 +223,41 @@ def test_a_bias_multiplies_the_variance(tmp_path):
     assert np.abs(np.log(ratio / 0.25)).max() < 6 * np.sqrt(2 * 2 / 1000)
 
 
+TYPICAL, UPPER = (TopFraction(0.5, score, threshold="pool") for score in ("typicality", "linear"))
+
+
 @pytest.mark.parametrize(
-    "rule",
+    ("rule", "shift", "spread"),
     [
-        TopFraction(0.5, "typicality", threshold="pool"),
-        TopFraction(0.5, "linear", threshold="pool"),
-        BestOf(3),
-        BradleyTerry(3, 2.0),
-        Correction(1.0),
+        (BestOf(3), 3 / (2 * np.sqrt(np.pi)), 1 + np.sqrt(3) / (2 * np.pi) - 9 / (4 * np.pi)),
+        (None, 0.0, 1.0),
     ],
 )
-def test_selections_act_on_what_is_generated(rule, tmp_path):
-    found = run(LINE.with_(selection=rule), tmp_path / "run", 2)[-1].spectrum
-    mean, variance = found["loop_mean"].mean(), found["loop_variance"].mean()
-    if getattr(rule, "score", "linear") == "typicality":
-        assert variance < 0.5  # 0.14 for a normal's most typical half
-    elif isinstance(rule, Correction):
-        assert variance > 0.6
-    else:
-        assert mean > 0.4
+def test_a_run_measures_what_is_kept(rule, shift, spread, tmp_path):
+    """(mean of 20 kept - m) / sqrt(g(S)) given the fit; enough runs to tell best of 3 from of 2."""
+    apart = shift - 1 / np.sqrt(np.pi)
+    replicates = math.ceil(spread / 20 * (2 * norm.isf(0.5e-6) / apart) ** 2)  # 1e-6 both ways
+    found = run(LINE.with_(selection=rule), tmp_path / "run", 1, replicates)[-1].spectrum
+    fitted = 19 / 20 * found["eaten_variance"][:, 0]
+    made = np.sqrt(diffusion.ddim(diffusion_schedule.cosine(AFFINE.steps), fitted))
+    shifts = (found["loop_mean"] - found["eaten_mean"])[:, 0] / made
+    assert abs(shifts.mean() - shift) < abs(apart) / 2
 
 
 def selected(rule, replicates):
-    """Mean and variance of the 20 points kept of what the first fit of `LINE` makes, a row a replicate."""
-    source, random = real(LINE), streams(LINE, 0, replicates)
-    made = generator(LINE, source)
-    points = drawn(source, random.rngs(REAL, 1), 20)
-    models, _ = made.fit(random.keys(FIT, 1), pool([points], None, 32), 20, None, 1.0, None)
-    raw = made.sample(random.keys(SAMPLE, 1), models, candidates(rule, 20))
-    chosen = kept(rule, raw, 20, scoring(rule, source, None), random.rngs(SELECT, 1), source)
-    values = chosen.values[..., 0].astype(float)
+    """Mean and variance of the 20 points that generation 2 of `LINE` is fitted to, a row a replicate."""
+    loop = LINE.with_(selection=rule)
+    source, random = real(loop), streams(loop, 0, replicates)
+    made = generator(loop, source)
+
+    def raw(generation, peer, address, n):
+        return made.sample(random.keys(SAMPLE, *address), models, n)
+
+    kitchen = Kitchen(loop, recipe(loop.data), source, scoring(rule, source, None), random, raw)
+    (real_food,) = kitchen.serve(1)
+    models, _ = made.fit(random.keys(FIT, 1), pool(real_food.parts, None, 32), 20, None, 1.0, None)
+    (food,) = kitchen.serve(2)
+    values = food.parts[0].values[..., 0].astype(float)
     return np.stack([values.mean(axis=1), values.var(axis=1, ddof=1)], axis=1)
 
 
@@ -272,6 +281,56 @@ def test_the_best_of_three_have_the_mean_of_the_greatest_of_three_normals():
     for rule, right in ((BestOf(3), True), (BestOf(2), False), (None, False)):
         verdict = agree(Sample.of(selected(rule, replicates)[:, 0]), theory).mean
         assert verdict.holds if right else verdict.disagrees
+
+
+def written_out(rule, replicates):
+    """The law of `selected` in a few lines of NumPy, every rule as its definition says."""
+    rng, n = np.random.default_rng(5), 20
+    schedule = diffusion_schedule.cosine(AFFINE.steps)
+    found = []
+    for _ in range(replicates):
+        first = rng.normal(size=n)
+        mean, spread = first.mean(), np.sqrt(diffusion.ddim(schedule, first.var()))
+
+        def made(*shape, mean=mean, spread=spread):
+            return mean + spread * rng.normal(size=shape)
+
+        match rule:
+            case TopFraction(score="linear"):
+                values = np.sort(made(round(n / rule.fraction)))[-n:]
+            case TopFraction():
+                values = made(round(n / rule.fraction))
+                values = values[np.argsort(abs(values - values.mean()))[:n]]
+            case BradleyTerry():
+                tried = made(n, rule.candidates)
+                weights = np.exp(rule.strength * tried)
+                weights /= weights.sum(axis=1, keepdims=True)
+                values = [rng.choice(row, p=chance) for row, chance in zip(tried, weights, strict=True)]
+            case Correction():
+                real_ones = rng.random(n) < rule.gamma / (1 + rule.gamma)
+                values = np.where(real_ones, rng.normal(size=n), made(n))
+        found.append((np.mean(values), np.var(values, ddof=1)))
+    return np.array(found)
+
+
+@pytest.mark.parametrize(
+    ("rule", "wrong", "moment"),
+    [
+        (UPPER, TopFraction(0.8, "linear", threshold="pool"), 0),
+        (TYPICAL, TopFraction(0.8, "typicality", threshold="pool"), 1),
+        (BradleyTerry(3, 2.0), BradleyTerry(3, 0.5), 0),
+        (Correction(1.0), Correction(0.0), 1),
+    ],
+)
+def test_what_is_kept_has_the_law_of_the_rule(rule, wrong, moment):
+    """Two samples of a mean or a variance of 20 points; laws 1/4 apart are told apart, at 1e-6 both ways."""
+    replicates = math.ceil(4 * np.log(2 / 1e-6) / 0.25**2)  # twice sqrt(ln(2 / rate) / N) is 1/4
+    found = selected(rule, replicates)[:, moment]
+    for other, right in ((rule, True), (wrong, False)):
+        written = written_out(other, replicates)[:, moment]
+        verdict = two_samples_agree_in_law(found, written, false_alarm=1e-6, false_pass=1e-6)
+        assert verdict.smallest_discrepancy <= 0.25
+        assert verdict.holds == right
 
 
 def test_a_selection_that_a_network_cannot_have_is_refused(tmp_path):

@@ -1,8 +1,4 @@
-"""Read-only tables and parts.
-
-What a cache hands out is seen by every later caller, and must not be changed; a part of a loop settles its
-fields once, while it is made.
-"""
+"""Read-only tables: what a cache hands out is seen by every later caller, and must not be changed."""
 
 from __future__ import annotations
 
@@ -18,9 +14,3 @@ Entry = TypeVar("Entry")
 def frozen(table: Mapping[Row, Mapping[Column, Entry]]) -> Mapping[Row, Mapping[Column, Entry]]:
     """A read-only table of read-only rows."""
     return MappingProxyType({key: MappingProxyType(dict(row)) for key, row in table.items()})
-
-
-def settle(part: object, **values: object) -> None:
-    """Fields of a frozen dataclass that is being made, as checked."""
-    for key, value in values.items():
-        object.__setattr__(part, key, value)

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from theory.counts import check_count
-from theory.frozen import settle
-from theory.quantity import LoopError, Number, is_symbolic, one_of, positive, real
+from theory.quantity import LoopError, Number, is_symbolic, one_of, positive, real, settle
 
 AFFINE, MLP, UNET = "affine", "mlp", "unet"
 LINEAR, COSINE, EDM = "linear", "cosine", "edm"

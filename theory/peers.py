@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from theory.counts import Count, check_count, check_fit
-from theory.frozen import settle
-from theory.quantity import LoopError, array
+from theory.quantity import LoopError, array, settle
 
 
 @dataclass(frozen=True)

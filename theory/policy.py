@@ -18,9 +18,8 @@ from theory.counts import (
     check_share,
     is_constant,
 )
-from theory.frozen import settle
 from theory.peers import Peers
-from theory.quantity import LoopError, Number, is_symbolic
+from theory.quantity import LoopError, Number, is_symbolic, settle
 from theory.replacement import Replace
 from theory.written_recipe import WrittenRecipe
 

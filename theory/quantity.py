@@ -1,4 +1,4 @@
-"""Numbers as a loop holds them, and the complaint about one that makes no sense."""
+"""Values as a part of a loop holds them, and the complaint about one that makes no sense."""
 
 from __future__ import annotations
 
@@ -112,3 +112,9 @@ def flag(key: str, value: object) -> None:
     """Refuse what is neither true nor false."""
     if not isinstance(value, bool):
         raise LoopError(key, value, "true or false is needed")
+
+
+def settle(part: object, **values: object) -> None:
+    """Fields of a frozen dataclass that is being made, as checked."""
+    for key, value in values.items():
+        object.__setattr__(part, key, value)

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, get_args
 
 from theory.counts import check_count
-from theory.frozen import settle
-from theory.quantity import LoopError, Number, array, flag, is_symbolic, one_of, positive, real
+from theory.quantity import LoopError, Number, array, flag, is_symbolic, one_of, positive, real, settle
 
 LINEAR, TYPICALITY, QUADRATIC = "linear", "typicality", "quadratic"
 POPULATION, POOL = "population", "pool"

@@ -83,7 +83,8 @@ def train(options: argparse.Namespace) -> int:
     }
     lines = [_legend(options.replicates), *_sentences(measured)]
     if options.forecast:
-        from models.forecast import forecast, told
+        from autophagy.forecast_sentences import told
+        from models.forecast import forecast
 
         foreseen = forecast(loop, run.real, run.judge, found)
         content["forecast"] = foreseen

@@ -6,7 +6,8 @@ from forecast_rates import shown
 from scipy.optimize import brentq
 from scipy.stats import binom, chi2, norm
 
-from models.forecast import LEVEL, Reference, forecast, foresee, learn, sampler_map, told
+from autophagy.forecast_sentences import told
+from models.forecast import LEVEL, Reference, forecast, foresee, learn, sampler_map
 from models.loop import Run
 from models.paths import Sampler
 from theory.diffusion import sampler_map as diffusion

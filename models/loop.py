@@ -37,6 +37,8 @@ BLOW_UP = 10.0
 PACKAGES = ("flax", "jax", "jaxlib", "numpy", "optax")
 PICTURED = 12
 """Images of each replicate that are kept to be looked at."""
+KEPT = ("samples", "samples_control")
+"""What a file calls the samples it keeps, of the loop and of its control."""
 
 
 class BlowUpError(ArithmeticError):
@@ -277,6 +279,18 @@ class Run:
             batches = self._kitchen.batches
             self._kitchen.batches = {t: found for t, found in batches.items() if t >= first}
 
+    def samples(self, number: int, *, control: bool = False) -> Points:
+        """The samples of a generation, or of its control, that were measured.
+
+        Raises:
+            LoopError: if they were not kept.
+        """
+        arrays, _ = self._checkpoints.read(number) or ({}, {})
+        name = KEPT[control]
+        if name not in arrays:
+            raise LoopError("samples", number, "this generation's were not kept")
+        return Points(arrays[name], arrays[f"{name}_labels"])
+
     def _write(self, found: Generation, models: list[Any], made: Points, beside: Points) -> None:
         arrays = as_arrays(found)
         for peer, model in enumerate(models):
@@ -287,8 +301,8 @@ class Run:
             for place, batch in enumerate(batches):
                 arrays |= {f"batch_{peer}_{place}_{name}": a for name, a in batch._asdict().items()}
         if self._keep:
-            arrays |= {"samples": made.values, "samples_labels": made.labels}
-            arrays |= {"samples_control": beside.values, "samples_control_labels": beside.labels}
+            for name, points in zip(KEPT, (made, beside), strict=True):
+                arrays |= {name: points.values, f"{name}_labels": points.labels}
         self._checkpoints.write(found.number, arrays, facts)
         if self.real.data is not None:
             rows = [*found.pictured[0], *([None, *found.pictured[1]] if self._controlled else [])]

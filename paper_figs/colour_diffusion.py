@@ -1,10 +1,10 @@
 """Flowers and birds in colour, fed back to an unguided diffusion model, beside a control on real images.
 
 Above, images of one run, and of the control at the end: the same training, each generation on as many real
-images. Below, means over the replicates with 95% intervals (Student's t), the control's as bands, dotted what
-real images have. What the control lacks to the dotted lines is training's doing: it keeps 0.7 of the real
-variance, a recall of 0.65 and 0.6 in the place of 0.8 and 0.7, and has a Fréchet distance of 3 where real
-images have 1.
+images. Below, means over the replicates with 95% intervals (Student's t), the control's as bands, dotted
+what real images have. What the control lacks to the dotted lines is training's doing: it keeps 0.7 of the
+real variance, has a recall of 0.65 and 0.6 in the place of 0.8 and 0.7, and a Fréchet distance of 3 where
+real images have 1.
 
 What the loops lack to their controls is the loop's doing. From generation 1, which is as the control, the
 Fréchet distance rises fourfold in five generations, from 2.8 to 10.8 (flowers) and 12.5 (birds); the variance

@@ -408,3 +408,15 @@ def test_checkpoints_hold_no_pickles(tmp_path):
     checkpoints = Checkpoints(tmp_path / "new", {"a": 1})
     assert checkpoints.done() == 0
     assert checkpoints.read(1) is None
+
+
+def test_samples_that_were_kept_can_be_had_again(tmp_path):
+    kept = Run(POINTS, 2, 0, tmp_path / "kept", keep_samples=True)
+    (found,) = kept.generations(1)
+    for control, shown in enumerate(found.pictured):
+        values = kept.samples(1, control=bool(control)).values
+        np.testing.assert_array_equal(values[:, : shown.shape[1]], shown)
+    without = Run(POINTS, 2, 0, tmp_path / "without")
+    list(without.generations(1))
+    with pytest.raises(LoopError, match="not kept"):
+        without.samples(1)
